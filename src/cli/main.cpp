@@ -1,0 +1,2 @@
+// r1: one program with verbs.
+int main() { return 0; }

@@ -1,0 +1,18 @@
+# Each isa_<set>.cpp is the same kernel source compiled for one instruction set, with that set's flags and nothing else's.
+# It exports one table and no weak symbol (docs/kernels.md); tests/ checks that with nm.
+
+function(r1_kernel_set target set)
+  add_library(r1_isa_${set} OBJECT "${PROJECT_SOURCE_DIR}/src/compute/cpu/isa_${set}.cpp")
+  target_link_libraries(r1_isa_${set} PRIVATE r1_flags)
+  target_compile_options(r1_isa_${set} PRIVATE -O3 ${ARGN})
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:r1_isa_${set}>)
+endfunction()
+
+function(r1_kernel_sets target)
+  r1_kernel_set(${target} generic)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    r1_kernel_set(${target} avx2 -mavx2 -mfma -mf16c)
+    r1_kernel_set(${target} avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512)
+    target_compile_definitions(${target} PRIVATE R1_X86=1)
+  endif()
+endfunction()

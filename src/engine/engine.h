@@ -1,0 +1,53 @@
+// Engine: turns requests into tokens on a fixed number of pages: chunked prefill, many sequences per pass, prefix reuse, preemption.
+// One thread calls step(); submit() and cancel() may be called from any thread. The decoder's weights are read, never written;
+// after training changes them, call forget_cache().
+//
+// A request's tokens and log-probabilities depend on that request alone, bit for bit (decisions.md 3): whatever runs beside it,
+// however its prompt is chunked, which pages are reused, how often it is preempted, on any number of threads.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/request.h"
+#include "models/decoder.h"
+#include "text/tokenizer.h"
+
+namespace r1 {
+
+struct EngineOptions {
+  int64_t context = 4096;       // longest sequence, prompt and answer
+  int64_t cache_positions = 0;  // of all running sequences and reusable prefixes together; 0: `context`
+  int max_sequences = 64;       // running at once
+  int max_rows = 512;           // rows per pass
+  int chunk = 512;              // rows of one prompt per pass
+  bool reuse_prefixes = true;
+};
+
+struct EngineStats {
+  int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0, passes = 0, preemptions = 0;
+  double prompt_seconds = 0, decode_seconds = 0;  // of passes that computed prompts, and of the others
+};
+
+class Engine {
+ public:
+  Engine(const Decoder& decoder, const Tokenizer& tokenizer, Backend& backend, std::vector<int32_t> end_ids, EngineOptions options = {});
+  ~Engine();
+
+  RequestId submit(Request request);  // returns at once; the request waits until there are pages for it
+  std::vector<Event> step();          // one forward pass; at most one event per running sequence
+  bool idle() const;                  // nothing waits or runs
+  void cancel(RequestId id);          // ends it: one last event with FinishReason::Cancelled, none after
+  void forget_cache();                // drops every shared page: the weights have changed
+
+  const EngineStats& stats() const;
+
+  // Bytes the engine will take (pages and activations) for a decoder of this config, for plans.
+  static size_t planned_bytes(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend, const EngineOptions& options);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace r1

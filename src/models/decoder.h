@@ -1,0 +1,61 @@
+// Decoder: one transformer for llama, qwen2, qwen3, qwen3_moe, deepseek_v2 and deepseek_v3 (R1): embed, blocks, norm, head.
+// Two kinds of attention (gqa, mla) and two kinds of FFN (dense, moe), chosen by the config; the mathematics is model.md 3.
+// Weights are read, never written. One thread at a time runs a pass.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "formats/weight_source.h"
+#include "models/config.h"
+#include "ops/batch.h"
+#include "ops/pass.h"
+
+namespace r1 {
+
+// The two equal forms of MLA (model.md 3.7). Expanded: keys and values of every head on the pages. Absorbed: the latent alone.
+enum class MlaForm : uint8_t { Expanded, Absorbed };
+
+struct DecoderOptions {
+  Precision precision = Precision::Fast;  // Exact: F32 pages, MLA expanded
+  DType kv_dtype = DType::BF16;           // of the pages; F32 when exact
+  MlaForm mla = MlaForm::Absorbed;        // Expanded when exact
+  bool mtp = false;                       // bind the multi-token-prediction layers
+  static DecoderOptions exact() { return {Precision::Exact, DType::F32, MlaForm::Expanded, false}; }
+};
+
+class Decoder {
+ public:
+  // Binds and packs every weight; `progress(done, total)` in bytes. Throws Error(kBadModel) for a missing, surplus or misshapen
+  // tensor, naming file, tensor, what was found and what was expected.
+  Decoder(const WeightSource& source, const ModelConfig& config, Backend& backend, DecoderOptions options,
+          const std::function<void(uint64_t done, uint64_t total)>& progress = {});
+  ~Decoder();
+
+  const ModelConfig& config() const;
+  const DecoderOptions& options() const;
+  KvShape kv_shape() const;    // per layer
+  int kv_layers() const;       // layers that keep pages (the MTP layers after the main ones if bound)
+
+  // The state of every row after model.norm, F32 [rows, hidden].
+  Tensor hidden(Pass& pass, const Batch& batch) const;
+  // Logits of rows of a hidden state, F32 [rows, vocabulary].
+  Tensor logits(Pass& pass, Tensor hidden_rows) const;
+  // hidden(), then logits() of the batch's wanted rows.
+  Tensor forward(Pass& pass, const Batch& batch) const;
+
+  // Multi-token prediction (model.md 6): row i combines `hidden` row i (after model.norm, or a normed g for chained drafts) with the
+  // embedding of next_tokens[i]. Returns shared_head.norm(g), F32 [rows, hidden]; logits() of it predict the token after next.
+  // Needs options().mtp and a config with MTP layers.
+  Tensor mtp_hidden(Pass& pass, const Batch& batch, Tensor hidden, std::span<const int32_t> next_tokens, int depth = 0) const;
+  bool has_mtp() const;
+
+  size_t weight_bytes() const;  // as packed, without what stays mapped
+
+ private:
+  struct Weights;
+  std::unique_ptr<Weights> weights_;
+};
+
+}  // namespace r1

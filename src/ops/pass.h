@@ -1,0 +1,28 @@
+// Pass: one walk through the model: which backend computes, where activations live, how products round, where keys go.
+// Ops are functions of a Pass and Tensors that compute at once and return a tensor in the pass's arena.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "compute/arena.h"
+#include "compute/backend.h"
+#include "ops/kv_cache.h"
+
+namespace r1 {
+
+struct Pass {
+  Backend& backend;
+  Arena& arena;
+  Precision precision = Precision::Exact;
+  KvCache* cache = nullptr;  // null: the batch's own rows are the keys (its sequences name no pages)
+
+  // Tests listen here: named activations as they are made ("layer0.attn_out"). Null in production.
+  std::function<void(std::string_view name, const Tensor& value)> observer = nullptr;
+
+  void observe(std::string_view name, const Tensor& value) const {
+    if (observer) observer(name, value);
+  }
+};
+
+}  // namespace r1
