@@ -18,6 +18,9 @@ class Arena {
   void* take(size_t bytes);
   Tensor tensor(std::initializer_list<int64_t> shape, DType dtype = DType::F32);
 
+  // One chunk of at least `bytes`, for those who know what a pass will need. Nothing may be in use.
+  void reserve(size_t bytes);
+
   void reset();
   size_t used() const { return used_; }   // since the last reset
   size_t peak() const { return peak_; }   // the most ever used between resets
@@ -29,6 +32,9 @@ class Arena {
 
  private:
   struct Chunk { std::byte* data; size_t size; };
+  void next_chunk(size_t bytes);
+  void release_from(size_t first) noexcept;
+
   Backend* backend_;
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0, offset_ = 0, used_ = 0, peak_ = 0;
