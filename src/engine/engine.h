@@ -1,9 +1,10 @@
-// Engine: turns requests into tokens on a fixed number of pages: chunked prefill, many sequences per pass, prefix reuse, preemption.
-// One thread calls step(); submit() and cancel() may be called from any thread. The decoder's weights are read, never written;
-// after training changes them, call forget_cache().
+// Engine: turns requests into tokens on a fixed number of pages: chunked prefill, many sequences per pass, prefix
+// reuse, preemption. One thread calls step(); submit() and cancel() may be called from any thread. The decoder's
+// weights are read, never written; after training changes them, call forget_cache().
 //
-// A request's tokens and log-probabilities depend on that request alone, bit for bit (decisions.md 3): whatever runs beside it,
-// however its prompt is chunked, which pages are reused, how often it is preempted, on any number of threads.
+// A request's tokens and log-probabilities depend on that request alone, bit for bit (decisions.md 3): whatever runs
+// beside it, however its prompt is chunked, which pages are reused, how often it is preempted, on any number of
+// threads.
 #pragma once
 
 #include <memory>
@@ -31,7 +32,8 @@ struct EngineStats {
 
 class Engine {
  public:
-  Engine(const Decoder& decoder, const Tokenizer& tokenizer, Backend& backend, std::vector<int32_t> end_ids, EngineOptions options = {});
+  Engine(const Decoder& decoder, const Tokenizer& tokenizer, Backend& backend, std::vector<int32_t> end_ids,
+         EngineOptions options = {});
   ~Engine();
 
   RequestId submit(Request request);  // returns at once; the request waits until there are pages for it
@@ -42,8 +44,12 @@ class Engine {
 
   const EngineStats& stats() const;
 
-  // Bytes the engine will take (pages and activations) for a decoder of this config, for plans.
-  static size_t planned_bytes(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend, const EngineOptions& options);
+  // Bytes the engine will take for a decoder of this config, for plans: its pages, and the activations of its largest
+  // pass.
+  static size_t planned_cache_bytes(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend,
+                                    const EngineOptions& options);
+  static size_t planned_activation_bytes(const ModelConfig& config, const DecoderOptions& decoder,
+                                         const EngineOptions& options);
 
  private:
   struct State;

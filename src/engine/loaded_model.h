@@ -1,5 +1,5 @@
-// LoadedModel: what every door opens first: a folder or a .gguf file -> weights, tokenizer, template, sampling defaults; then, when
-// asked to load, backend and decoder.
+// LoadedModel: what every door opens first: a folder or a .gguf file -> weights, tokenizer, template, sampling
+// defaults; then, when asked to load, backend and decoder.
 #pragma once
 
 #include <filesystem>
@@ -23,11 +23,11 @@ Tokenizer open_tokenizer(const std::filesystem::path& model);
 
 // What a model will take, told before anything is loaded.
 struct MemoryPlan {
-  size_t weights = 0;     // as packed
-  size_t cache = 0;       // pages for the context
+  size_t weights = 0;  // as packed
+  size_t cache = 0;    // pages for the context
   size_t activations = 0;
   size_t tokenizer = 0;
-  size_t program = 0;     // the process itself
+  size_t program = 0;  // the process itself
   size_t total() const { return weights + cache + activations + tokenizer + program; }
 };
 
@@ -49,17 +49,18 @@ class LoadedModel {
   const ModelConfig& config() const;
   const WeightSource& source() const;
   const Tokenizer& tokenizer() const;
-  Backend& backend();                 // opened on first use
-  const Decoder& decoder();           // packs the weights on first use
+  Backend& backend();        // opened on first use
+  const Decoder& decoder();  // packs the weights on first use
   MemoryPlan plan(const EngineOptions& options);
 
-  Sampling default_sampling() const;  // generation_config, else DeepSeek's recommendation (usage.md 1.1)
+  Sampling default_sampling() const;     // generation_config, else DeepSeek's recommendation (usage.md 1.1)
   std::vector<int32_t> end_ids() const;  // config, generation_config, tokenizer (tokenizer.md 3.5)
   bool has_chat_template() const;
-  // Renders messages and encodes them; message text never becomes a control token. Throws Error where there is no template.
+  // Renders messages and encodes them; message text never becomes a control token. Throws Error where there is no
+  // template.
   std::vector<int32_t> encode_chat(const TemplateInput& input) const;
   std::string render_chat(const TemplateInput& input) const;
-  bool is_reasoning_model() const;    // has think tokens, or a template that opens a thought
+  bool is_reasoning_model() const;  // has think tokens, or a template that opens a thought
 
   std::unique_ptr<Engine> make_engine(const EngineOptions& options = {});
 

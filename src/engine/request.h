@@ -22,14 +22,14 @@ struct Sampling {
 };
 
 struct Request {
-  std::vector<int32_t> prompt;      // at least one id
-  int64_t max_tokens = -1;          // -1: until an end token or the context is full
+  std::vector<int32_t> prompt;  // at least one id
+  int64_t max_tokens = -1;      // -1: until an end token or the context is full
   Sampling sampling;
-  std::vector<std::string> stop;    // stop strings, in the answer's text
+  std::vector<std::string> stop;  // stop strings, in the answer's text
   bool ignore_eos = false;
-  bool thinking = false;            // the prompt ends inside a thought
-  bool score_prompt = false;        // log-probabilities of the prompt's tokens; no token is generated if max_tokens is 0
-  int top = 0;                      // with score_prompt: the likeliest `top` ids of every position, too
+  bool thinking = false;      // the prompt ends inside a thought
+  bool score_prompt = false;  // log-probabilities of the prompt's tokens; no token is generated if max_tokens is 0
+  int top = 0;                // with score_prompt: the likeliest `top` ids of every position, too
 };
 
 enum class FinishReason : uint8_t { None, Stop, Length, Cancelled, Error };
@@ -43,11 +43,11 @@ struct PromptScores {
 
 struct Event {
   RequestId request = 0;
-  int32_t token = -1;               // -1: no token with this event
-  float logprob = 0;                // of `token`
-  std::string text, reasoning;      // whole characters that became certain with this token
+  int32_t token = -1;           // -1: no token with this event
+  float logprob = 0;            // of `token`
+  std::string text, reasoning;  // whole characters that became certain with this token
   FinishReason finish = FinishReason::None;
-  std::string error;                // with FinishReason::Error
+  std::string error;                   // with FinishReason::Error
   std::optional<PromptScores> scores;  // once, when the prompt has been computed
   int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;  // with the last event
 };

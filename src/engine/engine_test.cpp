@@ -1,0 +1,249 @@
+// The promise of the engine: a request's tokens and log-probabilities depend on that request alone, bit for bit,
+// whatever runs beside it, however prompts are chunked, pages reused and sequences paused, on any number of threads
+// (decisions.md 3).
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <rapidcheck/gtest.h>
+#include <bit>
+#include <cmath>
+#include <map>
+
+#include "base/random.h"
+#include "engine/loaded_model.h"
+#include "test_data.h"
+
+namespace r1 {
+namespace {
+
+struct Answer {
+  std::vector<int32_t> ids;
+  std::vector<uint32_t> logprobs;  // as bits: equality is meant
+  std::vector<uint32_t> scores;
+  std::string text, reasoning;
+  FinishReason finish = FinishReason::None;
+  bool operator==(const Answer&) const = default;
+};
+
+std::map<RequestId, Answer> drain(Engine& engine) {
+  std::map<RequestId, Answer> answers;
+  for (int passes = 0; !engine.idle(); ++passes) {
+    R1_CHECK(passes < 100000, "the engine does not come to an end");
+    for (const Event& event : engine.step()) {
+      Answer& answer = answers[event.request];
+      R1_CHECK(answer.finish == FinishReason::None, "an event after the last one");
+      if (event.token >= 0) {
+        answer.ids.push_back(event.token);
+        answer.logprobs.push_back(std::bit_cast<uint32_t>(event.logprob));
+      }
+      if (event.scores) {
+        for (size_t i = 1; i < event.scores->logprobs.size(); ++i) {
+          answer.scores.push_back(std::bit_cast<uint32_t>(event.scores->logprobs[i]));
+        }
+      }
+      answer.text += event.text;
+      answer.reasoning += event.reasoning;
+      answer.finish = event.finish;
+    }
+  }
+  return answers;
+}
+
+// Fixtures are opened once per thread count: packing weights is not what is tested here.
+LoadedModel& model(const std::filesystem::path& path, bool exact, int threads) {
+  static std::map<std::tuple<std::string, bool, int>, std::unique_ptr<LoadedModel>> models;
+  auto& slot = models[{path.string(), exact, threads}];
+  if (!slot) slot = std::make_unique<LoadedModel>(path, LoadOptions{.threads = threads, .exact = exact});
+  return *slot;
+}
+
+Request random_request(uint64_t seed, uint64_t index, int64_t vocabulary) {
+  const auto draw = [&](uint64_t what, int64_t below) {
+    return static_cast<int64_t>(uniform(seed, 100 + index, what) * static_cast<double>(below));
+  };
+  Request request;
+  // Prompts share beginnings: a few stems, each longer than a page, and a tail of their own.
+  const int64_t stem = draw(0, 3), shared = draw(1, 4) * 50, tail = 1 + draw(2, 60);
+  for (int64_t i = 0; i < shared; ++i) {
+    request.prompt.push_back(static_cast<int32_t>(uniform(7, static_cast<uint64_t>(stem), static_cast<uint64_t>(i)) *
+                                                  static_cast<double>(vocabulary)));
+  }
+  for (int64_t i = 0; i < tail; ++i)
+    request.prompt.push_back(static_cast<int32_t>(draw(static_cast<uint64_t>(10 + i), vocabulary)));
+  request.max_tokens = 1 + draw(3, 40);
+  request.sampling = {.temperature = draw(4, 2) == 0 ? 0.0f : 0.9f, .top_p = 0.95f, .seed = seed + index};
+  request.ignore_eos = draw(5, 2) == 0;
+  request.score_prompt = draw(6, 4) == 0;
+  if (request.score_prompt && draw(7, 2) == 0) request.max_tokens = 0;
+  return request;
+}
+
+void expect_exact(const std::string& data, bool exact) {
+  R1_DATA_OR_SKIP(path, data);
+  const bool holds = rc::check("alone = in any crowd", [&] {
+    const auto seed = *rc::gen::arbitrary<uint32_t>();
+    const int threads = *rc::gen::inRange(1, 4), requests = *rc::gen::inRange(1, 12);
+    EngineOptions crowd;
+    crowd.context = 320;
+    crowd.cache_positions = *rc::gen::element<int64_t>(320, 448, 1024, 4096);
+    crowd.max_sequences = *rc::gen::inRange(1, 10);
+    crowd.max_rows = *rc::gen::element(7, 33, 64, 512);
+    crowd.chunk = *rc::gen::element(1, 5, 64, 100, 512);
+    crowd.reuse_prefixes = *rc::gen::arbitrary<bool>();
+
+    LoadedModel& alone_model = model(path, exact, 1);
+    LoadedModel& crowd_model = model(path, exact, threads);
+    const auto engine = crowd_model.make_engine(crowd);
+    std::map<RequestId, Request> submitted;
+    std::map<RequestId, Answer> together;
+    for (int i = 0; i < requests; ++i) {
+      const Request request = random_request(seed, static_cast<uint64_t>(i), alone_model.config().vocabulary);
+      submitted[engine->submit(request)] = request;
+      if (*rc::gen::inRange(0, 2) == 0) {  // some arrive while others run
+        for (const auto& [id, answer] : drain(*engine)) together[id] = answer;
+      }
+    }
+    for (const auto& [id, answer] : drain(*engine)) together[id] = answer;
+
+    for (const auto& [id, request] : submitted) {
+      const auto alone = alone_model.make_engine({.context = 320, .reuse_prefixes = false});
+      alone->submit(request);
+      RC_ASSERT(drain(*alone).begin()->second == together.at(id));
+    }
+  });
+  EXPECT_TRUE(holds);
+}
+
+TEST(EngineExactness, Dense) { expect_exact("fixtures/llama", true); }
+TEST(EngineExactness, DenseFast) { expect_exact("fixtures/llama_bf16", false); }
+TEST(EngineExactness, MlaAndExperts) { expect_exact("fixtures/deepseek_v3", true); }
+TEST(EngineExactness, MlaAndExpertsFast) { expect_exact("fixtures/deepseek_v3_fp8", false); }
+
+TEST(EngineExactness, QuantisedFast) { expect_exact("models/tiny-llama-gguf/quant/llama-q4_k_m.gguf", false); }
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto path = find_data("fixtures/llama");
+    if (!path) GTEST_SKIP() << "needs fixtures/llama";
+    model_ = &model(*path, true, 1);
+  }
+  static Request request(int64_t max_tokens) {
+    Request request;
+    request.prompt = {1, 2, 3, 4, 5};
+    request.max_tokens = max_tokens;
+    request.ignore_eos = true;
+    request.sampling.temperature = 0;
+    return request;
+  }
+  LoadedModel* model_ = nullptr;
+};
+
+TEST_F(EngineTest, CountsTokens) {
+  const auto engine = model_->make_engine({.context = 128});
+  engine->submit(request(7));
+  std::vector<Event> all;
+  while (!engine->idle()) {
+    for (Event& event : engine->step()) all.push_back(std::move(event));
+  }
+  ASSERT_EQ(all.size(), 7u);
+  EXPECT_EQ(all.back().finish, FinishReason::Length);
+  EXPECT_EQ(all.back().prompt_tokens, 5);
+  EXPECT_EQ(all.back().completion_tokens, 7);
+  EXPECT_EQ(all[3].finish, FinishReason::None);
+}
+
+TEST_F(EngineTest, StopsAtTheContext) {
+  const auto engine = model_->make_engine({.context = 70});
+  engine->submit(request(-1));
+  const auto answer = drain(*engine).begin()->second;
+  EXPECT_EQ(answer.ids.size(), 65u);
+  EXPECT_EQ(answer.finish, FinishReason::Length);
+}
+
+TEST_F(EngineTest, RefusesWhatCannotRun) {
+  const auto engine = model_->make_engine({.context = 64});
+  Request long_prompt = request(1), empty = request(1), wrong = request(1);
+  long_prompt.prompt.assign(65, 1);
+  empty.prompt.clear();
+  wrong.prompt = {1, 1 << 30};
+  engine->submit(long_prompt);
+  engine->submit(empty);
+  engine->submit(wrong);
+  const auto events = engine->step();
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0].error, "the prompt has 65 tokens, the context holds 64");
+  EXPECT_EQ(events[1].error, "the prompt is empty");
+  EXPECT_NE(events[2].error.find("outside the model's vocabulary"), std::string::npos);
+  EXPECT_TRUE(engine->idle());
+}
+
+TEST_F(EngineTest, CancelEndsWithOneEvent) {
+  const auto engine = model_->make_engine({.context = 128});
+  const RequestId first = engine->submit(request(50)), second = engine->submit(request(3));
+  engine->step();
+  engine->cancel(first);
+  engine->cancel(first);
+  engine->cancel(9999);
+  const auto answers = drain(*engine);
+  EXPECT_EQ(answers.at(first).finish, FinishReason::Cancelled);
+  EXPECT_EQ(answers.at(second).finish, FinishReason::Length);
+}
+
+TEST_F(EngineTest, ReusesAPrefixOnlyWhenAsked) {
+  for (const bool reuse : {true, false}) {
+    const auto engine = model_->make_engine({.context = 256, .reuse_prefixes = reuse});
+    Request request = this->request(2);
+    request.prompt.assign(200, 7);
+    engine->submit(request);
+    drain(*engine);
+    engine->submit(request);
+    std::vector<Event> events;
+    while (!engine->idle()) {
+      for (Event& event : engine->step()) events.push_back(std::move(event));
+    }
+    EXPECT_EQ(events.back().cached_tokens, reuse ? 192 : 0);
+    engine->forget_cache();
+    engine->submit(request);
+    while (!engine->idle()) {
+      for (Event& event : engine->step()) events.push_back(std::move(event));
+    }
+    EXPECT_EQ(events.back().cached_tokens, 0);
+  }
+}
+
+TEST_F(EngineTest, PreemptsWhenPagesRunOut) {
+  const auto engine = model_->make_engine({.context = 256, .cache_positions = 256});
+  for (int i = 0; i < 4; ++i) {
+    Request request = this->request(100);
+    request.prompt.assign(60, i + 1);
+    engine->submit(request);
+  }
+  for (const auto& [id, answer] : drain(*engine)) EXPECT_EQ(answer.ids.size(), 100u);
+  EXPECT_GT(engine->stats().preemptions, 0);
+}
+
+TEST_F(EngineTest, ScoresEveryPromptToken) {
+  const auto engine = model_->make_engine({.context = 128, .chunk = 3});
+  Request request = this->request(0);
+  request.score_prompt = true;
+  request.top = 4;
+  engine->submit(request);
+  std::vector<Event> events;
+  while (!engine->idle()) {
+    for (Event& event : engine->step()) events.push_back(std::move(event));
+  }
+  ASSERT_EQ(events.size(), 1u);
+  ASSERT_TRUE(events[0].scores);
+  ASSERT_EQ(events[0].scores->logprobs.size(), 5u);
+  EXPECT_TRUE(std::isnan(events[0].scores->logprobs[0]));
+  for (size_t i = 1; i < 5; ++i) {
+    EXPECT_LT(events[0].scores->logprobs[i], 0);
+    ASSERT_EQ(events[0].scores->top[i].size(), 4u);
+    EXPECT_GE(events[0].scores->top[i][0].second, events[0].scores->logprobs[i]);
+  }
+}
+
+}  // namespace
+}  // namespace r1
