@@ -1,2 +1,4 @@
 // r1: one program with verbs.
-int main() { return 0; }
+#include "cli/program.h"
+
+int main(int argc, char** argv) { return r1::run_program(argc, argv); }
