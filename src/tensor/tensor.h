@@ -1,8 +1,8 @@
 // Tensor: a typed, shaped view of memory that somebody else owns. Copies freely, computes nothing.
 //
-// Shapes are row-major, outermost first, at most four extents; the last extent is contiguous, rows may be apart (row_stride).
-// Operators see a tensor as a matrix: cols() is the last extent, rows() the product of the others.
-// A tensor of stored weights points into a read-only mapping: writing to it faults.
+// Shapes are row-major, outermost first, at most four extents; the last extent is contiguous, rows may be apart
+// (row_stride). Operators see a tensor as a matrix: cols() is the last extent, rows() the product of the others. A
+// tensor of stored weights points into a read-only mapping: writing to it faults.
 #pragma once
 
 #include <array>
