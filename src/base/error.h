@@ -1,7 +1,8 @@
 // Error: somebody's input is wrong, told in one helpful sentence. R1_CHECK: we are wrong, told with the values.
 //
 // Error is thrown where the sentence can be complete (file, field, what was found, what was expected) and caught at a
-// door: the command line prints "r1: error: …" and leaves with the exit code, a server answers 4xx. Kernels never throw.
+// door: the command line prints "r1: error: …" and leaves with the exit code, a server answers 4xx. Kernels never
+// throw.
 #pragma once
 
 #include <fmt/format.h>
@@ -52,5 +53,7 @@ template <typename... Args>
 }  // namespace r1
 
 // R1_CHECK(rows == 3, "rows {}", rows): for what only a bug of ours can break, never for input.
-#define R1_CHECK(condition, ...) \
-  (__builtin_expect(!!(condition), 1) ? (void)0 : ::r1::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)))
+#define R1_CHECK(condition, ...)      \
+  (__builtin_expect(!!(condition), 1) \
+       ? (void)0                      \
+       : ::r1::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)))

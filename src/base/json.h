@@ -19,8 +19,10 @@ struct JsonLimits {
   bool unique_keys = true;  // a duplicate key is an error
 };
 
-// Parses `text`; `what` names it in errors ("config.json", "prompts.jsonl line 7"). Throws Error(exit) with line and column.
-Json parse_json(std::string_view text, std::string_view what, const JsonLimits& limits = {}, Exit exit = Exit::kFailure);
+// Parses `text`; `what` names it in errors ("config.json", "prompts.jsonl line 7"). Throws Error(exit) with line and
+// column.
+Json parse_json(std::string_view text, std::string_view what, const JsonLimits& limits = {},
+                Exit exit = Exit::kFailure);
 OrderedJson parse_ordered_json(std::string_view text, std::string_view what, const JsonLimits& limits = {},
                                Exit exit = Exit::kFailure);
 

@@ -1,5 +1,12 @@
-// A persistent pool: fixed split of work over pinned threads, so that the same threads see the same ranges every time.
-// Waiting threads spin for about 50 microseconds, then sleep: a decode step has hundreds of regions, each shorter than a wake-up.
+// A persistent pool: work is cut the same way every time, so the same thread sees the same range of the same weights.
+// Waiting threads spin for about 50 microseconds, then sleep: a decode step has hundreds of regions, each shorter than
+// a wake-up. A pool larger than the CPUs it may use does not spin: the spinner would hold the core that the worker
+// needs.
+//
+// Workers are pinned, each to one physical core, only where the pool takes every core that the process may use and no
+// quota cuts in: a smaller pool leaves the choice to the system, so that two programs do not meet on one core while
+// others idle. The caller's thread is never pinned. Workers block all signals: handlers run on the program's own
+// threads.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +23,9 @@ class FunctionRef<Result(Args...)> {
  public:
   template <typename F, typename = std::enable_if_t<!std::is_same_v<std::decay_t<F>, FunctionRef>>>
   FunctionRef(F&& f)  // NOLINT(google-explicit-constructor): it stands in for the callable
-      : object_(const_cast<void*>(static_cast<const void*>(&f))),
-        call_([](void* object, Args... args) -> Result { return (*static_cast<std::remove_reference_t<F>*>(object))(args...); }) {}
+      : object_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* object, Args... args) -> Result {
+          return (*static_cast<std::remove_reference_t<F>*>(object))(args...);
+        }) {}
   Result operator()(Args... args) const { return call_(object_, args...); }
 
  private:
@@ -27,7 +35,7 @@ class FunctionRef<Result(Args...)> {
 
 class ThreadPool {
  public:
-  // `threads` >= 1 counts the caller; 0 means default_threads().
+  // `threads` >= 1 counts the caller; 0 means default_threads(). Throws Error where the system grants no more threads.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -36,21 +44,23 @@ class ThreadPool {
   int threads() const { return threads_; }
 
   // Calls body(thread) once for every thread 0 … threads()-1 (the caller is thread 0) and returns when all are done.
-  // One region at a time, from one thread; body must not throw and must not start another region of this pool.
-  void run(FunctionRef<void(int thread)> body);
+  // What the caller wrote before is seen by every body; what the bodies wrote is seen by the caller afterwards.
+  // One region at a time; body must not start another one of this pool (R1_CHECK) and must not throw (terminates).
+  void run(FunctionRef<void(int thread)> body) noexcept;
 
   // Cuts [0, count) into threads() contiguous ranges and calls body(begin, end) for each that is not empty.
-  void parallel_for(int64_t count, FunctionRef<void(int64_t begin, int64_t end)> body);
+  void parallel_for(int64_t count, FunctionRef<void(int64_t begin, int64_t end)> body) noexcept;
 
-  // Inside run(): all threads wait here for one another.
-  void barrier();
+  // Inside run(): all threads wait here for one another, and see what the others wrote before it.
+  void barrier() noexcept;
 
   // Physical cores this process may use (affinity mask and cgroup quota respected).
   static int default_threads();
 
  private:
   struct State;
-  void worker(int thread);
+  void worker(int thread) noexcept;
+  void stop() noexcept;
 
   int threads_;
   std::unique_ptr<State> state_;
