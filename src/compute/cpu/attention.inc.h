@@ -1,0 +1,5 @@
+namespace r1 {
+namespace {
+constexpr AttentionKernels kAttentionKernels = {};
+}  // namespace
+}  // namespace r1

@@ -1,0 +1,14 @@
+#include "compute/cpu/simd_avx512.h"
+
+#include "compute/cpu/kernels.h"
+
+#include "compute/cpu/attention.inc.h"
+#include "compute/cpu/matmul.inc.h"
+#include "compute/cpu/rows.inc.h"
+
+namespace r1 {
+
+extern const Kernels kernels_avx512bf16;
+const Kernels kernels_avx512bf16 = {"avx512", kMatmulKernels, kRowKernels, kAttentionKernels};
+
+}  // namespace r1

@@ -1,0 +1,5 @@
+namespace r1 {
+namespace {
+constexpr MatmulKernels kMatmulKernels = {};
+}  // namespace
+}  // namespace r1

@@ -1,0 +1,5 @@
+namespace r1 {
+namespace {
+constexpr RowKernels kRowKernels = {};
+}  // namespace
+}  // namespace r1

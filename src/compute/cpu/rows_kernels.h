@@ -1,0 +1,7 @@
+#pragma once
+
+namespace r1 {
+
+struct RowKernels {};
+
+}  // namespace r1
