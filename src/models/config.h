@@ -1,5 +1,6 @@
-// ModelConfig: what config.json says, checked. An unknown model type, rope scaling, router or activation is an Error that names
-// the field, what was found and what is supported (model.md 1 and 8): never a default that changes the mathematics.
+// ModelConfig: what config.json says, checked. An unknown model type, rope scaling, router or activation is an Error
+// that names the field, what was found and what is supported (model.md 1 and 8): never a default that changes the
+// mathematics. Every number is bounded, so that products of them fit 64 bits.
 #pragma once
 
 #include <cstdint>
@@ -38,10 +39,10 @@ struct ModelConfig {
   int heads = 0, kv_heads = 0, head_dim = 0;
   float norm_eps = 1e-6f;
   RopeConfig rope;
-  float attention_scale = 0;     // on the scores, m² included
+  float attention_scale = 0;  // on the scores, m² included
   bool qkv_bias = false, o_bias = false, qk_norm = false;
   bool tied_head = false;
-  int64_t context = 0;           // trained positions after scaling; 0 unknown
+  int64_t context = 0;  // trained positions after scaling; 0 unknown
   bool is_mla() const { return mla.kv_lora > 0; }
   MlaConfig mla;
 
@@ -49,8 +50,8 @@ struct ModelConfig {
   RouterRule router;
   int64_t expert_ffn = 0;
   int shared_experts = 0;
-  std::vector<bool> moe_layer;   // per layer
-  bool router_bias = false;      // e_score_correction_bias
+  std::vector<bool> moe_layer;  // per layer
+  bool router_bias = false;     // e_score_correction_bias
   int mtp_layers = 0;
 
   int64_t parameters() const;         // of the main model (model.md 8.9), without MTP
@@ -61,9 +62,5 @@ std::string_view name(Architecture architecture);
 
 // `file` names the source in errors.
 ModelConfig read_model_config(const Json& config, const std::string& file);
-
-// cos_sin of Backend::rope for positions [0, positions): F32 [positions, width] (angles formed in double). Divisors: width/2
-// numbers that divide the frequencies, only for Scaling::Divisors.
-std::vector<float> rope_table(const RopeConfig& rope, int64_t positions, std::span<const float> divisors = {});
 
 }  // namespace r1

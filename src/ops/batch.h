@@ -1,5 +1,5 @@
-// Batch: the rows of one pass. Who sits where is data, not a branch: prefill, decode, scoring and training are the same forward
-// with different batches.
+// Batch: the rows of one pass. Who sits where is data, not a branch: prefill, decode, scoring and training are the same
+// forward with different batches.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 namespace r1 {
 
 struct Batch {
-  // Consecutive rows of one sequence at consecutive positions, and the pages they see (pages[p] holds positions 64p … 64p + 63;
-  // enough for the last row). No pages: the rows start at position 0 and are one another's only keys (training, scoring).
+  // Consecutive rows of one sequence at consecutive positions, and the pages they see (pages[p] holds positions 64p …
+  // 64p + 63; enough for the last row). No pages: the rows start at position 0 and are one another's only keys
+  // (training, scoring).
   struct Sequence {
     int32_t row = 0, rows = 0, position = 0;
     std::span<const int32_t> pages;

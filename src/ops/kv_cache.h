@@ -1,4 +1,5 @@
-// KvCache: pages of keys and values, all layers of a page together. Owns the memory; who uses which page is the engine's business.
+// KvCache: pages of keys and values, all layers of a page together. Owns the memory; who uses which page is the
+// engine's business.
 #pragma once
 
 #include <cstdint>
