@@ -8,7 +8,6 @@
 #include "engine/runner.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
-#include "models/plan.h"
 
 namespace r1 {
 namespace {

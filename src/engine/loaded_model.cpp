@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "formats/gguf.h"
-#include "models/plan.h"
 
 namespace r1 {
 namespace {
@@ -15,28 +14,34 @@ namespace fs = std::filesystem;
 // The process itself with its libraries, before any model: measured resident size of `r1 version`.
 constexpr size_t kProgramBytes = size_t{8} << 20;
 
-std::optional<int32_t> token_id(const Gguf& gguf, const std::string& key) {
-  const auto id = gguf.find_int("tokenizer.ggml." + key + "_token_id");
-  return id ? std::optional<int32_t>(static_cast<int32_t>(*id)) : std::nullopt;
+std::optional<int32_t> token_id(const GgufMetadata& metadata, const std::string& key) {
+  const auto id = metadata.integer("tokenizer.ggml." + key + "_token_id");
+  if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;  // some files write -1 for none
+  return static_cast<int32_t>(*id);
 }
 
-GgufVocabulary read_vocabulary(const Gguf& gguf) {
+GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
+  const auto text = [&](std::string_view key) { return std::string(metadata.string(key).value_or("")); };
+  const auto texts = [&](std::string_view key) {
+    const auto views = metadata.strings(key);
+    return std::vector<std::string>(views.begin(), views.end());
+  };
   GgufVocabulary vocabulary;
-  vocabulary.model = gguf.find_string("tokenizer.ggml.model").value_or("");
-  vocabulary.pre = gguf.find_string("tokenizer.ggml.pre").value_or("");
-  vocabulary.tokens = gguf.strings("tokenizer.ggml.tokens");
-  for (const int64_t type : gguf.ints("tokenizer.ggml.token_type"))
+  vocabulary.model = text("tokenizer.ggml.model");
+  vocabulary.pre = text("tokenizer.ggml.pre");
+  vocabulary.tokens = texts("tokenizer.ggml.tokens");
+  for (const int64_t type : metadata.integers("tokenizer.ggml.token_type"))
     vocabulary.types.push_back(static_cast<int32_t>(type));
-  vocabulary.merges = gguf.strings("tokenizer.ggml.merges");
-  vocabulary.bos = token_id(gguf, "bos");
-  vocabulary.eos = token_id(gguf, "eos");
-  vocabulary.eot = token_id(gguf, "eot");
-  vocabulary.eom = token_id(gguf, "eom");
-  vocabulary.unknown = token_id(gguf, "unknown");
-  vocabulary.pad = token_id(gguf, "padding");
-  vocabulary.add_bos = gguf.find_bool("tokenizer.ggml.add_bos_token");
-  vocabulary.add_eos = gguf.find_bool("tokenizer.ggml.add_eos_token");
-  vocabulary.chat_template = gguf.find_string("tokenizer.chat_template").value_or("");
+  vocabulary.merges = texts("tokenizer.ggml.merges");
+  vocabulary.bos = token_id(metadata, "bos");
+  vocabulary.eos = token_id(metadata, "eos");
+  vocabulary.eot = token_id(metadata, "eot");
+  vocabulary.eom = token_id(metadata, "eom");
+  vocabulary.unknown = token_id(metadata, "unknown");
+  vocabulary.pad = token_id(metadata, "padding");
+  vocabulary.add_bos = metadata.boolean("tokenizer.ggml.add_bos_token");
+  vocabulary.add_eos = metadata.boolean("tokenizer.ggml.add_eos_token");
+  vocabulary.chat_template = text("tokenizer.chat_template");
   return vocabulary;
 }
 
@@ -87,7 +92,7 @@ Tokenizer open_tokenizer(const fs::path& model) {
   if (!fs::exists(model)) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
   if (model.filename() == "tokenizer.json")
     return open_hub_tokenizer(model.parent_path().empty() ? "." : model.parent_path());
-  return Tokenizer::from_gguf(read_vocabulary(Gguf::open(model)), model.string());
+  return Tokenizer::from_gguf(read_vocabulary(Gguf(model).metadata()), model.string());
 }
 
 struct LoadedModel::Parts {

@@ -36,8 +36,8 @@ struct LoadOptions {
   int threads = 0;
   bool exact = false;
   bool mtp = false;
-  std::string chat_template;  // a built-in's name or a file, instead of the model's own
-  std::function<void(uint64_t done, uint64_t total)> progress;
+  std::string chat_template = {};  // a built-in's name or a file, instead of the model's own
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
 
 class LoadedModel {
