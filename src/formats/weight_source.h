@@ -1,9 +1,11 @@
-// WeightSource: the stored tensors of one model, by the hub's names, whatever the files are (safetensors, GGUF; one or many).
+// WeightSource: the stored tensors of one model, by the hub's names, whatever the files are (safetensors, GGUF; one or
+// many).
 //
-// GGUF names, fused tensors (attn_qkv, ffn_gate_up_exps) and stacked experts are translated here: models/ asks for hub names
-// such as "model.layers.3.mlp.experts.7.gate_proj.weight" and gets a view. Two things stay as the file has them and are told in
-// config() instead: llama's interleaved rows (rope pairing), and MLA's kv_b in two parts, which go by the names
-// "…self_attn.k_b_proj.weight" [heads, kv_lora, nope] and "…self_attn.v_b_proj.weight" [heads, v, kv_lora] (formats.md 4.3).
+// GGUF names, fused tensors (attn_qkv, ffn_gate_up_exps) and stacked experts are translated here: models/ asks for hub
+// names such as "model.layers.3.mlp.experts.7.gate_proj.weight" and gets a view. Two things stay as the file has them
+// and are told in config() instead: llama's interleaved rows (rope pairing), and MLA's kv_b in two parts, which go by
+// the names "…self_attn.k_b_proj.weight" [heads, kv_lora, nope] and "…self_attn.v_b_proj.weight" [heads, v, kv_lora]
+// (formats.md 4.3).
 #pragma once
 
 #include <filesystem>
@@ -19,16 +21,16 @@
 namespace r1 {
 
 struct StoredTensor {
-  Tensor values;      // points into a mapping that lives as long as the source
-  std::string file;   // for messages
-  std::string name;   // as the file has it, for messages
+  Tensor values;     // points into a mapping that lives as long as the source
+  std::string file;  // for messages
+  std::string name;  // as the file has it, for messages
 };
 
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  virtual std::vector<std::string> names() const = 0;                              // hub names, sorted
+  virtual std::vector<std::string> names() const = 0;  // hub names, sorted
   virtual std::optional<StoredTensor> find(std::string_view hub_name) const = 0;
 
   // The model's config.json; for GGUF the same made from its metadata, plus the keys of our own below.
@@ -46,7 +48,8 @@ class WeightSource {
   virtual void forget(const Tensor& values) const = 0;
 };
 
-// A hub folder or a .gguf file (any part of a split one) -> its source. Every header is validated; throws Error(kNotFound or kBadModel).
+// A hub folder or a .gguf file (any part of a split one) -> its source. Every header is validated; throws
+// Error(kNotFound or kBadModel).
 std::unique_ptr<WeightSource> open_source(const std::filesystem::path& model);
 
 }  // namespace r1
