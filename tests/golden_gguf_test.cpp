@@ -22,18 +22,20 @@ struct IndexLine {
   Json json;
 };
 
-// The lines of the index whose files are here.
+// The lines of every root's index whose files are here, each file once.
 std::vector<IndexLine> index_lines() {
-  std::vector<IndexLine> lines;
-  const auto index = find_data(std::string(kFolder) + "index.jsonl");
-  if (!index) return lines;
-  std::ifstream stream(*index);
-  for (std::string line; std::getline(stream, line);) {
-    const Json json = parse_json(line, "index.jsonl");
-    const std::string file = json["file"];
-    if (const auto path = find_data(kFolder + file)) lines.push_back({file, *path, json});
+  std::map<std::string, IndexLine> lines;
+  for (const auto& root : data_roots()) {
+    std::ifstream stream(root / kFolder / "index.jsonl");
+    for (std::string line; std::getline(stream, line);) {
+      const Json json = parse_json(line, "index.jsonl");
+      const std::string file = json["file"];
+      if (const auto path = find_data(kFolder + file)) lines.emplace(file, IndexLine{file, *path, json});
+    }
   }
-  return lines;
+  std::vector<IndexLine> list;
+  for (auto& [file, line] : lines) list.push_back(std::move(line));
+  return list;
 }
 
 std::vector<float> golden_logits(const std::string& file) {
