@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "formats/gguf_hyperparameters.h"
 
 namespace r1 {
 namespace {
@@ -190,7 +191,9 @@ class ConfigBuilder {
     config_["num_key_value_heads"] = config_["num_attention_heads"];
     config_["attention_bias"] = false;
     config_["r1_kv_b_split"] = split && gguf_.find("blk.0.attn_k_b.weight") != nullptr;
-    config_["r1_inner_norm_eps"] = config_["rms_norm_eps"];  // engines that read these files know one epsilon
+    // Engines that read these files know one epsilon; a file that r1 made may state the other.
+    const auto inner = metadata_.real(kInnerNormKey);
+    config_["r1_inner_norm_eps"] = inner ? Json(shortest(*inner)) : config_["rms_norm_eps"];
   }
 
   void read_deepseek_experts() {
