@@ -1,0 +1,253 @@
+// Binding: what is missing, misshapen or left over; and plans against what a model really takes. The numbers of a
+// forward pass are judged by the golden tests.
+#include "models/decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "formats/weight_source.h"
+#include "test_data.h"
+
+namespace r1 {
+namespace {
+
+// A source with some tensors taken out, put in or replaced.
+class EditedSource : public WeightSource {
+ public:
+  explicit EditedSource(const WeightSource& source) : source_(source) {
+    for (const std::string& name : source.names()) tensors_[name] = *source.find(name);
+  }
+
+  std::map<std::string, StoredTensor>& tensors() { return tensors_; }
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : tensors_) names.push_back(name);
+    return names;
+  }
+  std::optional<StoredTensor> find(std::string_view name) const override {
+    const auto found = tensors_.find(std::string(name));
+    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
+  }
+  const Json& config() const override { return source_.config(); }
+  const Json& generation_config() const override { return source_.generation_config(); }
+  std::string license() const override { return ""; }
+  std::string path() const override { return "the-model"; }
+  void forget(const Tensor&) const override {}
+
+ private:
+  const WeightSource& source_;
+  std::map<std::string, StoredTensor> tensors_;
+};
+
+class Binding : public ::testing::Test {
+ protected:
+  // What binding says; "" where it works.
+  std::string refusal(const WeightSource& source, bool mtp = false) {
+    DecoderOptions options = DecoderOptions::exact();
+    options.mtp = mtp;
+    try {
+      const Decoder decoder(source, read_model_config(source.config(), source.path()), *backend_, options);
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::kBadModel);
+      return error.what();
+    }
+  }
+
+  std::unique_ptr<Backend> backend_ = open_backend("reference");
+};
+
+bool is_mtp(const std::string& name, const ModelConfig& config) {
+  return name.starts_with(fmt::format("model.layers.{}.", config.layers));
+}
+
+TEST_F(Binding, EveryMissingTensorIsNamed) {
+  for (const auto& [fixture, folder] : data_entries("fixtures")) {
+    if (!std::filesystem::exists(folder / "config.json")) continue;
+    SCOPED_TRACE(fixture);
+    const auto source = open_source(folder);
+    const ModelConfig config = read_model_config(source->config(), source->path());
+    for (const std::string& name : source->names()) {
+      EditedSource edited(*source);
+      edited.tensors().erase(name);
+      const std::string sentence = refusal(edited);
+      if (is_mtp(name, config)) {
+        EXPECT_EQ(sentence, "") << name;
+      } else {
+        EXPECT_NE(sentence.find("'" + name + "'"), std::string::npos) << name << ": " << sentence;
+        EXPECT_NE(sentence.find("missing"), std::string::npos) << sentence;
+      }
+    }
+  }
+}
+
+TEST_F(Binding, EveryMisshapenTensorIsNamed) {
+  for (const auto& [fixture, folder] : data_entries("fixtures")) {
+    if (!std::filesystem::exists(folder / "config.json")) continue;
+    SCOPED_TRACE(fixture);
+    const auto source = open_source(folder);
+    const ModelConfig config = read_model_config(source->config(), source->path());
+    for (const std::string& name : source->names()) {
+      if (is_mtp(name, config)) continue;
+      EditedSource edited(*source);
+      StoredTensor& tensor = edited.tensors()[name];
+      const Tensor whole = tensor.values;
+      if (whole.rank() == 1) {
+        tensor.values = Tensor(whole.data(), whole.dtype(), {whole.cols() - 1});
+      } else if (whole.rows() > 1) {
+        tensor.values = Tensor(whole.data(), whole.dtype(), {whole.rows() - 1, whole.cols()});
+      } else {
+        tensor.values = Tensor(whole.data(), whole.dtype(), {whole.cols()});
+      }
+      const std::string sentence = refusal(edited);
+      EXPECT_NE(sentence.find("'" + tensor.name + "' has shape " + tensor.values.shape_text() + ", expected " +
+                              whole.shape_text()),
+                std::string::npos)
+          << sentence;
+    }
+  }
+}
+
+TEST_F(Binding, SurplusIsRefusedAndWhatIsKnownIsSkipped) {
+  R1_DATA_OR_SKIP(folder, "fixtures/llama");
+  const auto source = open_source(folder);
+  const StoredTensor some = *source->find("model.norm.weight");
+  EditedSource edited(*source);
+  edited.tensors()["model.layers.1.self_attn.rotary_emb.inv_freq"] = some;
+  EXPECT_EQ(refusal(edited), "");
+  edited.tensors()["model.layers.9.mlp.gate.weight"] = {some.values, "a.safetensors", "model.layers.9.mlp.gate.weight"};
+  EXPECT_EQ(refusal(edited),
+            "a.safetensors: tensor 'model.layers.9.mlp.gate.weight' [48] is not part of a llama model of 3 layers");
+  edited.tensors()["model.layers.9.mlp.up.weight"] = some;
+  EXPECT_NE(refusal(edited).find(", and 1 more are not"), std::string::npos);
+}
+
+TEST_F(Binding, HeadOfATiedModelIsSkipped) {
+  R1_DATA_OR_SKIP(folder, "fixtures/qwen2");
+  const auto source = open_source(folder);
+  EditedSource edited(*source);
+  edited.tensors()["lm_head.weight"] = *source->find("model.embed_tokens.weight");
+  EXPECT_EQ(refusal(edited), "");
+}
+
+TEST_F(Binding, MtpLayersAbsentOrUnwantedAreNoError) {
+  R1_DATA_OR_SKIP(folder, "fixtures/deepseek_v3");
+  const auto source = open_source(folder);
+  EXPECT_EQ(refusal(*source, true), "");
+  EditedSource edited(*source);
+  edited.tensors().erase("model.layers.3.enorm.weight");
+  EXPECT_EQ(refusal(edited, false), "");
+  EXPECT_NE(refusal(edited, true).find("'model.layers.3.enorm.weight' is missing"), std::string::npos);
+  edited.tensors().erase("model.layers.3.embed_tokens.weight");  // a copy that nobody needs
+  edited.tensors().erase("model.layers.3.shared_head.head.weight");
+  edited.tensors()["model.layers.3.enorm.weight"] = *source->find("model.layers.3.enorm.weight");
+  EXPECT_EQ(refusal(edited, true), "");
+}
+
+TEST_F(Binding, Fp8NeedsItsScales) {
+  R1_DATA_OR_SKIP(folder, "fixtures/deepseek_v3_fp8");
+  const auto source = open_source(folder);
+  const std::string scales = "model.layers.0.self_attn.kv_b_proj.weight_scale_inv";
+  EditedSource edited(*source);
+  edited.tensors().erase(scales);
+  EXPECT_NE(refusal(edited).find("its scales '" + scales + "' are missing"), std::string::npos) << refusal(edited);
+  const Tensor whole = source->find(scales)->values;
+  edited.tensors()[scales] = {Tensor(whole.data(), DType::BF16, {whole.rows(), whole.cols()}), "f", scales};
+  EXPECT_NE(refusal(edited).find("is bf16, expected f32"), std::string::npos) << refusal(edited);
+}
+
+TEST_F(Binding, IntegersAreNoWeights) {
+  R1_DATA_OR_SKIP(folder, "fixtures/llama");
+  const auto source = open_source(folder);
+  EditedSource edited(*source);
+  StoredTensor& tensor = edited.tensors()["lm_head.weight"];
+  tensor.values = Tensor(tensor.values.data(), DType::I32, {tensor.values.rows(), tensor.values.cols()});
+  EXPECT_NE(refusal(edited).find("'lm_head.weight' holds integers"), std::string::npos) << refusal(edited);
+}
+
+TEST_F(Binding, ProgressEndsAtTheTotal) {
+  R1_DATA_OR_SKIP(folder, "fixtures/deepseek_v3");
+  const auto source = open_source(folder);
+  const ModelConfig config = read_model_config(source->config(), source->path());
+  uint64_t last = 0, whole = 0, calls = 0;
+  const Decoder decoder(*source, config, *backend_, DecoderOptions::exact(), [&](uint64_t done, uint64_t total) {
+    EXPECT_GE(done, last);
+    EXPECT_LE(done, total);
+    last = done;
+    whole = total;
+    ++calls;
+  });
+  EXPECT_EQ(last, whole);
+  EXPECT_GT(calls, 20u);
+}
+
+// ---- plans ----
+
+class Plans : public ::testing::TestWithParam<std::string> {};
+
+std::vector<DecoderOptions> every_option() {
+  DecoderOptions absorbed = DecoderOptions::exact();
+  absorbed.mla = MlaForm::Absorbed;
+  DecoderOptions mtp = DecoderOptions::exact();
+  mtp.mtp = true;
+  return {DecoderOptions{}, DecoderOptions::exact(), absorbed, mtp};
+}
+
+TEST_P(Plans, WeightsAndActivationsAreWhatTheyBecome) {
+  const auto fixtures = data_entries("fixtures");
+  if (fixtures.empty()) GTEST_SKIP() << "needs fixtures/";
+  const auto backend = open_backend(GetParam());
+  for (const auto& [fixture, folder] : fixtures) {
+    if (!std::filesystem::exists(folder / "config.json")) continue;
+    SCOPED_TRACE(fixture);
+    const auto source = open_source(folder);
+    const ModelConfig config = read_model_config(source->config(), source->path());
+    for (const DecoderOptions& options : every_option()) {
+      const Decoder decoder(*source, config, *backend, options);
+      EXPECT_EQ(planned_weight_bytes(*source, config, *backend, options), decoder.weight_bytes());
+
+      KvCache cache(*backend, decoder.kv_shape(), decoder.kv_layers(), 2);
+      Arena arena(*backend);
+      Pass pass{.backend = *backend, .arena = arena, .precision = options.precision, .cache = &cache};
+      const std::vector<int32_t> ids(100, 1), pages = {0, 1};
+      Batch batch;
+      batch.append(ids, 0, pages, 10);
+      decoder.forward(pass, batch);
+      const auto planned = static_cast<double>(planned_activation_bytes(config, options, 100, 10));
+      EXPECT_NEAR(static_cast<double>(arena.peak()) / planned, 1, 0.01);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Plans, ::testing::Values("reference", "cpu"),
+                         [](const auto& info) { return info.param; });
+
+// The plan of the largest model takes no time and hardly any memory.
+TEST(PlansOfR1, Activations) {
+  ModelConfig config;
+  config.architecture = Architecture::DeepseekV3;
+  config.vocabulary = 129280;
+  config.hidden = 7168;
+  config.layers = 61;
+  config.dense_ffn = 18432;
+  config.heads = config.kv_heads = 128;
+  config.head_dim = 192;
+  config.rope.width = 64;
+  config.rope.pairing = RopePairing::Interleaved;
+  config.mla = {1536, 512, 128, 64, 128, 1e-6f, false};
+  config.router = {RouterRule::Scores::Sigmoid, RouterRule::Groups::TwoBest, 256, 8, 8, 4, true, 2.5f};
+  config.expert_ffn = 2048;
+  config.shared_experts = 1;
+  config.moe_layer.assign(61, true);
+  const size_t one = planned_activation_bytes(config, DecoderOptions{}, 1, 1);
+  EXPECT_GT(one, 129280 * sizeof(float));  // the logits alone
+  EXPECT_LT(one, size_t{2} << 20);
+  const size_t many = planned_activation_bytes(config, DecoderOptions{}, 512, 1);
+  EXPECT_GT(many, size_t{128} << 20);
+  EXPECT_LT(many, size_t{1} << 30);
+}
+
+}  // namespace
+}  // namespace r1
