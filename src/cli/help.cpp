@@ -18,7 +18,8 @@ std::string heading(const std::string& text) { return styled(STDOUT_FILENO, Styl
 
 // Columns on a terminal; good enough for the Latin letters of help.
 size_t columns(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 // Words filled into lines of `width`, each but the first indented.
@@ -71,7 +72,8 @@ std::string right_side(const Option& option) {
   if (!option.choices.empty()) out += fmt::format(": {}", fmt::join(option.choices, ", "));
   if (option.repeatable) out += " (may be given several times)";
   std::vector<std::string> facts;
-  if (!option.default_text.empty() && !option.is_switch && !option.counts) facts.push_back("default " + option.default_text);
+  if (!option.default_text.empty() && !option.is_switch && !option.counts)
+    facts.push_back("default " + option.default_text);
   if (option.is_switch && option.default_text == "true") facts.push_back("on by default");
   if (option.configurable) facts.push_back(environment_name(option.name));
   if (!facts.empty()) out += fmt::format(" [{}]", fmt::join(facts, "; "));
@@ -81,7 +83,8 @@ std::string right_side(const Option& option) {
 }  // namespace
 
 std::string help_text(const Verb& verb, const Options& options) {
-  std::string out = fmt::format("{}: {}\n\n{} {}\n", heading("r1 " + verb.name), verb.purpose, heading("usage:"), verb.usage);
+  std::string out =
+      fmt::format("{}: {}\n\n{} {}\n", heading("r1 " + verb.name), verb.purpose, heading("usage:"), verb.usage);
   if (!verb.details.empty()) out += "\n" + filled(verb.details, kWidth, 0) + "\n";
   if (!options.all_positionals().empty()) {
     out += "\n" + heading("Arguments") + "\n";
@@ -93,18 +96,24 @@ std::string help_text(const Verb& verb, const Options& options) {
     out += row(left_side(*option), right_side(*option));
   }
   out += row("-h, --help", "this text");
-  if (std::any_of(options.all().begin(), options.all().end(), [](const auto& option) { return option->configurable; })) {
+  if (std::any_of(options.all().begin(), options.all().end(),
+                  [](const auto& option) { return option->configurable; })) {
     const std::string example = environment_name(verb.name, "threads");
-    out += fmt::format("\nNames in capitals are environment variables; {} speaks to this verb alone. 'r1 config show' tells what is set.\n", example);
+    out += fmt::format(
+        "\nNames in capitals are environment variables; {} speaks to this verb alone. 'r1 config show' tells what is "
+        "set.\n",
+        example);
   }
   out += "\n" + heading("Examples") + "\n";
-  for (const Verb::Example& example : verb.examples) out += fmt::format("  {}\n      {}\n", example.command, filled(example.meaning, kWidth - 6, 6));
+  for (const Verb::Example& example : verb.examples)
+    out += fmt::format("  {}\n      {}\n", example.command, filled(example.meaning, kWidth - 6, 6));
   return out;
 }
 
 std::string overview_text() {
-  std::string out = fmt::format("{}: run DeepSeek-R1-class reasoning models\n\n{} r1 VERB [arguments] [options]\n\n{}\n", heading("r1"),
-                                heading("usage:"), heading("Verbs"));
+  std::string out =
+      fmt::format("{}: run DeepSeek-R1-class reasoning models\n\n{} r1 VERB [arguments] [options]\n\n{}\n",
+                  heading("r1"), heading("usage:"), heading("Verbs"));
   for (const Verb& verb : verbs()) out += fmt::format("  {:<12}{}\n", verb.name, verb.purpose);
   out += "\n'r1 VERB --help' tells a verb's options. MODEL is a folder in the hub's layout or a .gguf file.\n";
   out += "\n" + heading("Examples") + "\n";
@@ -129,7 +138,8 @@ std::function<int()> declare(Options& options) {
     if (verb == nullptr) {
       std::vector<std::string> names;
       for (const Verb& known : verbs()) names.push_back(known.name);
-      throw Error(fmt::format("unknown verb '{}'{}", *verb_name, did_you_mean(*verb_name, names)), Exit::kUsage, "try 'r1 help'");
+      throw Error(fmt::format("unknown verb '{}'{}", *verb_name, did_you_mean(*verb_name, names)), Exit::kUsage,
+                  "try 'r1 help'");
     }
     Options declared(verb->name);
     const auto action = verb->declare(declared);
@@ -141,7 +151,12 @@ std::function<int()> declare(Options& options) {
 }  // namespace
 
 Verb help_verb() {
-  return {"help", "explain a verb", "r1 help [VERB]", "", {{"r1 help", "the list of verbs"}, {"r1 help run", "the same as r1 run --help"}}, declare};
+  return {"help",
+          "explain a verb",
+          "r1 help [VERB]",
+          "",
+          {{"r1 help", "the list of verbs"}, {"r1 help run", "the same as r1 run --help"}},
+          declare};
 }
 
 }  // namespace r1

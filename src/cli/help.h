@@ -8,7 +8,7 @@
 
 namespace r1 {
 
-std::string overview_text();                                          // r1 --help
-std::string help_text(const Verb& verb, const Options& options);      // r1 run --help
+std::string overview_text();                                      // r1 --help
+std::string help_text(const Verb& verb, const Options& options);  // r1 run --help
 
 }  // namespace r1

@@ -1,5 +1,5 @@
-// Ctrl-C and termination: a signal raises a flag that long work looks at between steps, so that it can leave its files in order.
-// A second signal before anybody looked ends the program at once.
+// Ctrl-C and termination: a signal raises a flag that long work looks at between steps, so that it can leave its files
+// in order. A second signal before anybody looked ends the program at once.
 #pragma once
 
 #include "base/error.h"
@@ -11,10 +11,10 @@ struct Interrupted {
   Exit exit;
 };
 
-void catch_signals();       // SIGINT and SIGTERM raise the flag; SIGPIPE becomes an error of write()
-bool interrupted();         // is the flag up?
-void check_interrupt();     // throws Interrupted if it is
-bool take_interrupt();      // true if SIGINT had raised it, and lowers it again: the work at hand ends, the program goes on
-void end_by_pipe();         // ends this process as SIGPIPE would have
+void catch_signals();    // SIGINT and SIGTERM raise the flag; SIGPIPE becomes an error of write()
+bool interrupted();      // is the flag up?
+void check_interrupt();  // throws Interrupted if it is
+bool take_interrupt();  // true if SIGINT had raised it, and lowers it again: the work at hand ends, the program goes on
+void end_by_pipe();     // ends this process as SIGPIPE would have
 
 }  // namespace r1

@@ -20,7 +20,8 @@ void read_number(const std::string& text, T& value, const char* what) {
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -65,7 +66,8 @@ Option& Options::declare(const std::string& names, std::string placeholder, std:
   return *options_.back();
 }
 
-Option& Options::add_list(const std::string& names, std::vector<std::string>& variable, std::string placeholder, std::string help) {
+Option& Options::add_list(const std::string& names, std::vector<std::string>& variable, std::string placeholder,
+                          std::string help) {
   Option& option = declare(names, std::move(placeholder), std::move(help));
   option.repeatable = true;
   option.store = [&variable](const std::vector<std::string>& values) { variable = values; };
@@ -108,14 +110,16 @@ Option* Options::find(const std::string& name) {
 void Options::choose(Option& option, std::vector<std::string> values, std::string origin) {
   const std::string label = origin == "command line" ? "--" + option.name : fmt::format("{}: {}", origin, option.name);
   for (const std::string& value : values) {
-    if (!option.choices.empty() && std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end()) {
+    if (!option.choices.empty() &&
+        std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end()) {
       fail(Exit::kUsage, "{}: '{}' is not one of {}{}", label, value, fmt::join(option.choices, ", "),
            did_you_mean(value, option.choices));
     }
     if (std::isfinite(option.low) || std::isfinite(option.high)) {
       double number = 0;
       const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-      if (error == std::errc{} && stop == value.data() + value.size() && !(number >= option.low && number <= option.high)) {
+      if (error == std::errc{} && stop == value.data() + value.size() &&
+          !(number >= option.low && number <= option.high)) {
         if (std::isinf(option.high)) fail(Exit::kUsage, "{}: {} is less than {}", label, value, option.low);
         fail(Exit::kUsage, "{}: {} is not between {} and {}", label, value, option.low, option.high);
       }
@@ -130,7 +134,8 @@ void Options::choose(Option& option, std::vector<std::string> values, std::strin
   option.origin = std::move(origin);
 }
 
-void Options::parse_options(const std::vector<std::string>& arguments, std::vector<std::string>* rest, bool* help_wanted) {
+void Options::parse_options(const std::vector<std::string>& arguments, std::vector<std::string>* rest,
+                            bool* help_wanted) {
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
@@ -139,14 +144,16 @@ void Options::parse_options(const std::vector<std::string>& arguments, std::vect
   std::vector<std::pair<Option*, CLI::Option*>> declared;
   std::vector<std::unique_ptr<std::vector<std::string>>> taken;
   for (const auto& option : options_) {
-    std::string names = option->letter != 0 ? fmt::format("-{},--{}", option->letter, option->name) : "--" + option->name;
+    std::string names =
+        option->letter != 0 ? fmt::format("-{},--{}", option->letter, option->name) : "--" + option->name;
     if (option->is_switch) names += ",!--no-" + option->name;
     if (option->is_switch || option->counts) {
       declared.emplace_back(option.get(), app.add_flag(names));
     } else {
       taken.push_back(std::make_unique<std::vector<std::string>>());
       // One value each time, taken as it is: without extra arguments CLI11 does not read "[a,b]" as a list.
-      declared.emplace_back(option.get(), app.add_option(names, *taken.back())->expected(1)->allow_extra_args(false)->take_all());
+      declared.emplace_back(option.get(),
+                            app.add_option(names, *taken.back())->expected(1)->allow_extra_args(false)->take_all());
     }
   }
   try {
@@ -167,7 +174,8 @@ void Options::parse_options(const std::vector<std::string>& arguments, std::vect
     } else if (option->counts) {
       choose(*option, {std::to_string(parsed->count())}, "command line");
     } else {
-      choose(*option, option->repeatable ? parsed->results() : std::vector<std::string>{parsed->results().back()}, "command line");
+      choose(*option, option->repeatable ? parsed->results() : std::vector<std::string>{parsed->results().back()},
+             "command line");
     }
   }
 }
@@ -180,7 +188,8 @@ void Options::take_positionals(const std::vector<std::string>& words) {
       continue;
     }
     const size_t end = positional.repeatable ? words.size() : next + 1;
-    positional.store(std::vector<std::string>(words.begin() + static_cast<std::ptrdiff_t>(next), words.begin() + static_cast<std::ptrdiff_t>(end)));
+    positional.store(std::vector<std::string>(words.begin() + static_cast<std::ptrdiff_t>(next),
+                                              words.begin() + static_cast<std::ptrdiff_t>(end)));
     next = end;
   }
   if (next < words.size()) fail(Exit::kUsage, "unexpected argument '{}'", words[next]);

@@ -1,9 +1,9 @@
-// Options: what a verb can be told, declared once. From the declaration come the command line, the help, the environment's names, the
-// keys of configuration files, and shell completion.
+// Options: what a verb can be told, declared once. From the declaration come the command line, the help, the
+// environment's names, the keys of configuration files, and shell completion.
 //
-// A value is taken from the strongest place that has one (serving.md 17): command line, R1_<VERB>_<OPTION>, R1_<OPTION>, --config FILE,
-// the user's configuration, the system's, the default. Variables that are std::optional stay empty where nobody chose: the model's own
-// generation_config decides then.
+// A value is taken from the strongest place that has one (serving.md 17): command line, R1_<VERB>_<OPTION>,
+// R1_<OPTION>, --config FILE, the user's configuration, the system's, the default. Variables that are std::optional
+// stay empty where nobody chose: the model's own generation_config decides then.
 #pragma once
 
 #include <cstdint>
@@ -30,18 +30,35 @@ struct Option {
   bool configurable = true;  // also from the environment and configuration files
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 
-  // Puts the values (one, unless repeatable; switches "true" or "false") into the verb's variable. Throws Error without the option's name.
+  // Puts the values (one, unless repeatable; switches "true" or "false") into the verb's variable. Throws Error without
+  // the option's name.
   std::function<void(const std::vector<std::string>&)> store;
 
   std::vector<std::string> values;  // what was chosen, as text
   std::string origin = "default";   // where: "command line", "R1_SEED", "/etc/r1/config.toml", …
   bool chosen() const { return origin != "default"; }
 
-  Option& one_of(std::vector<std::string> allowed) { choices = std::move(allowed); return *this; }
-  Option& range(double lowest, double highest) { low = lowest; high = highest; return *this; }
-  Option& path() { file = true; return *this; }
-  Option& command_line_only() { configurable = false; return *this; }
-  Option& otherwise(std::string text) { default_text = std::move(text); return *this; }
+  Option& one_of(std::vector<std::string> allowed) {
+    choices = std::move(allowed);
+    return *this;
+  }
+  Option& range(double lowest, double highest) {
+    low = lowest;
+    high = highest;
+    return *this;
+  }
+  Option& path() {
+    file = true;
+    return *this;
+  }
+  Option& command_line_only() {
+    configurable = false;
+    return *this;
+  }
+  Option& otherwise(std::string text) {
+    default_text = std::move(text);
+    return *this;
+  }
 };
 
 struct Positional {
@@ -89,15 +106,16 @@ class Options {
     option.store = [&variable](const std::vector<std::string>& values) { read_value(values.back(), variable); };
     return option;
   }
-  Option& add_list(const std::string& names, std::vector<std::string>& variable, std::string placeholder, std::string help);
+  Option& add_list(const std::string& names, std::vector<std::string>& variable, std::string placeholder,
+                   std::string help);
   Option& add_switch(const std::string& names, bool& variable, std::string help);  // --x and --no-x
   Option& add_count(const std::string& names, int& variable, std::string help);    // -v, -vv
 
   void positional(std::string& variable, std::string placeholder, std::string help, bool required = true);
   void positionals(std::vector<std::string>& variable, std::string placeholder, std::string help);
 
-  // Fills the variables from the command line, then calls `weaker` for every configurable option that it left open, and checks.
-  // Throws Error(kUsage). `help_wanted` becomes true, and nothing is checked, if -h or --help is there.
+  // Fills the variables from the command line, then calls `weaker` for every configurable option that it left open, and
+  // checks. Throws Error(kUsage). `help_wanted` becomes true, and nothing is checked, if -h or --help is there.
   using Weaker = std::function<void(Options&)>;
   void parse(const std::vector<std::string>& arguments, const Weaker& weaker, bool* help_wanted);
 
@@ -105,7 +123,8 @@ class Options {
   const std::vector<std::unique_ptr<Option>>& all() const { return options_; }
   const std::vector<Positional>& all_positionals() const { return positionals_; }
   Option* find(const std::string& name);
-  void choose(Option& option, std::vector<std::string> values, std::string origin);  // validates and stores; throws Error(kUsage)
+  void choose(Option& option, std::vector<std::string> values,
+              std::string origin);  // validates and stores; throws Error(kUsage)
 
  private:
   Option& declare(const std::string& names, std::string placeholder, std::string help);

@@ -48,7 +48,8 @@ void Output::close() {
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
     fail(Exit::kFailure, "{}: cannot be written: {}", name_, std::strerror(errno));
   }
-  if (::close(std::exchange(descriptor_, -1)) != 0) fail(Exit::kFailure, "{}: cannot be written: {}", name_, std::strerror(errno));
+  if (::close(std::exchange(descriptor_, -1)) != 0)
+    fail(Exit::kFailure, "{}: cannot be written: {}", name_, std::strerror(errno));
 }
 
 Output& standard_output() {

@@ -1,5 +1,5 @@
-// Output: where results go, standard output or a file that is appended to. Every failure to write is an Error: a full disk must not look
-// like success.
+// Output: where results go, standard output or a file that is appended to. Every failure to write is an Error: a full
+// disk must not look like success.
 #pragma once
 
 #include <filesystem>

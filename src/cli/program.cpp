@@ -47,7 +47,8 @@ int unknown_verb(const std::string& word) {
   std::vector<std::string> names;
   for (const Verb& verb : verbs()) names.push_back(verb.name);
   const char* what = word.starts_with('-') ? "option" : "verb";
-  return report(fmt::format("unknown {} '{}'{}", what, word, word.starts_with('-') ? "" : did_you_mean(word, names)), "try 'r1 --help'", Exit::kUsage);
+  return report(fmt::format("unknown {} '{}'{}", what, word, word.starts_with('-') ? "" : did_you_mean(word, names)),
+                "try 'r1 --help'", Exit::kUsage);
 }
 
 int run_verb(const Verb& verb, const std::vector<std::string>& arguments) {
@@ -56,11 +57,15 @@ int run_verb(const Verb& verb, const std::vector<std::string>& arguments) {
   GeneralOptions general;
   general.declare(options);
   bool help_wanted = false;
-  options.parse(arguments, [&](Options& open) {
-    Option& config = *open.find("config");
-    if (const char* named = std::getenv("R1_CONFIG"); named != nullptr && !config.chosen()) open.choose(config, {named}, "R1_CONFIG");
-    fill_from_settings(open, general.config);
-  }, &help_wanted);
+  options.parse(
+      arguments,
+      [&](Options& open) {
+        Option& config = *open.find("config");
+        if (const char* named = std::getenv("R1_CONFIG"); named != nullptr && !config.chosen())
+          open.choose(config, {named}, "R1_CONFIG");
+        fill_from_settings(open, general.config);
+      },
+      &help_wanted);
   general.apply();
   if (help_wanted) {
     standard_output().write(help_text(verb, options));
@@ -109,7 +114,8 @@ int run_program(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report("out of memory", "", Exit::kOutOfMemory);
   } catch (const std::exception& error) {
-    return report(fmt::format("internal error: {}", error.what()), "this is a bug in r1, please report it", Exit::kFailure);
+    return report(fmt::format("internal error: {}", error.what()), "this is a bug in r1, please report it",
+                  Exit::kFailure);
   }
   return static_cast<int>(Exit::kFailure);
 }

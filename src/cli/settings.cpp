@@ -21,7 +21,8 @@ std::filesystem::path home_folder(const char* variable, const char* below_home) 
 }
 
 std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
   return text;
 }
 
@@ -59,7 +60,9 @@ std::vector<std::string> texts_of(const toml::node& node, const std::string& whe
   return texts;
 }
 
-std::string place(const std::string& file, const toml::node& node) { return fmt::format("{} line {}", file, node.source().begin.line); }
+std::string place(const std::string& file, const toml::node& node) {
+  return fmt::format("{} line {}", file, node.source().begin.line);
+}
 
 void check_keys(const toml::table& table, const std::string& file, const Keys& keys) {
   std::vector<std::string> everywhere;
@@ -71,11 +74,13 @@ void check_keys(const toml::table& table, const std::string& file, const Keys& k
     const std::string name(key.str());
     if (const toml::table* inner = node.as_table()) {
       const auto verb = keys.find(name);
-      if (verb == keys.end()) fail(Exit::kUsage, "{}: unknown table [{}]{}", place(file, node), name, did_you_mean(name, everywhere));
+      if (verb == keys.end())
+        fail(Exit::kUsage, "{}: unknown table [{}]{}", place(file, node), name, did_you_mean(name, everywhere));
       for (const auto& [inner_key, inner_node] : *inner) {
         const std::string inner_name(inner_key.str());
         if (std::find(verb->second.begin(), verb->second.end(), inner_name) == verb->second.end()) {
-          fail(Exit::kUsage, "{}: unknown key '{}' in [{}]{}", place(file, inner_node), inner_name, name, did_you_mean(inner_name, verb->second));
+          fail(Exit::kUsage, "{}: unknown key '{}' in [{}]{}", place(file, inner_node), inner_name, name,
+               did_you_mean(inner_name, verb->second));
         }
       }
     } else if (std::find(everywhere.begin(), everywhere.end(), name) == everywhere.end() || keys.count(name) > 0) {
@@ -88,7 +93,8 @@ toml::table parse_settings(const std::filesystem::path& path) {
   try {
     return toml::parse(read_file(path, size_t{1} << 20), path.string());
   } catch (const toml::parse_error& error) {
-    throw Error(fmt::format("{} line {}: {}", path.string(), error.source().begin.line, error.description()), Exit::kUsage);
+    throw Error(fmt::format("{} line {}: {}", path.string(), error.source().begin.line, error.description()),
+                Exit::kUsage);
   }
 }
 
@@ -104,7 +110,8 @@ void fill_from_file(Options& options, const SettingsFile& file, const Keys& keys
     if (node == nullptr) node = table.get(option->name);
     if (node == nullptr || node->is_table()) continue;
     std::vector<std::string> values = texts_of(*node, fmt::format("{}: {}", place(name, *node), option->name));
-    if (!option->repeatable && values.size() != 1) fail(Exit::kUsage, "{}: {} takes one value", place(name, *node), option->name);
+    if (!option->repeatable && values.size() != 1)
+      fail(Exit::kUsage, "{}: {} takes one value", place(name, *node), option->name);
     options.choose(*option, std::move(values), name);
   }
 }
@@ -115,7 +122,9 @@ std::filesystem::path xdg_config_home() { return home_folder("XDG_CONFIG_HOME", 
 std::filesystem::path xdg_state_home() { return home_folder("XDG_STATE_HOME", ".local/state"); }
 
 std::string environment_name(const std::string& option) { return "R1_" + upper(option); }
-std::string environment_name(const std::string& verb, const std::string& option) { return "R1_" + upper(verb) + "_" + upper(option); }
+std::string environment_name(const std::string& verb, const std::string& option) {
+  return "R1_" + upper(verb) + "_" + upper(option);
+}
 
 std::vector<SettingsFile> settings_files(const std::string& named) {
   std::vector<SettingsFile> files;
@@ -136,7 +145,8 @@ std::vector<SettingsFile> settings_files(const std::string& named) {
 void fill_from_settings(Options& options, const std::string& config_file) {
   for (const auto& option : options.all()) {
     if (!option->configurable || option->chosen()) continue;
-    for (const std::string& variable : {environment_name(options.verb(), option->name), environment_name(option->name)}) {
+    for (const std::string& variable :
+         {environment_name(options.verb(), option->name), environment_name(option->name)}) {
       const char* value = std::getenv(variable.c_str());
       if (value == nullptr) continue;
       options.choose(*option, {value}, variable);

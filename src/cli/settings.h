@@ -1,7 +1,7 @@
 // Settings: what the environment and configuration files say about a verb's options (serving.md 17).
 //
-// A file is TOML. A key at the top speaks to every verb that has such an option, a key in the verb's table to that verb and more
-// strongly:
+// A file is TOML. A key at the top speaks to every verb that has such an option, a key in the verb's table to that verb
+// and more strongly:
 //     threads = 4
 //     [run]
 //     temperature = 0.7
@@ -23,8 +23,8 @@ struct SettingsFile {
 // The files that are looked at, strongest first. `named` is --config's value or "".
 std::vector<SettingsFile> settings_files(const std::string& named);
 
-// Chooses every configurable option that is still open: environment first, then the files. An unknown key in a file is an Error with a
-// suggestion; the declared verbs come from cli/verb.h.
+// Chooses every configurable option that is still open: environment first, then the files. An unknown key in a file is
+// an Error with a suggestion; the declared verbs come from cli/verb.h.
 void fill_from_settings(Options& options, const std::string& config_file);
 
 // "R1_RUN_MAX_TOKENS" and "R1_MAX_TOKENS".

@@ -52,13 +52,20 @@ int terminal_width(int descriptor) {
 
 std::string_view style_code(Style style) {
   switch (style) {
-    case Style::Plain: return "\x1b[0m";
-    case Style::Dim: return "\x1b[2m";
-    case Style::Bold: return "\x1b[1m";
-    case Style::Red: return "\x1b[1;31m";
-    case Style::Yellow: return "\x1b[33m";
-    case Style::Green: return "\x1b[32m";
-    case Style::Cyan: return "\x1b[36m";
+    case Style::Plain:
+      return "\x1b[0m";
+    case Style::Dim:
+      return "\x1b[2m";
+    case Style::Bold:
+      return "\x1b[1m";
+    case Style::Red:
+      return "\x1b[1;31m";
+    case Style::Yellow:
+      return "\x1b[33m";
+    case Style::Green:
+      return "\x1b[32m";
+    case Style::Cyan:
+      return "\x1b[36m";
   }
   return "";
 }
@@ -81,7 +88,8 @@ void note(const std::string& sentence) {
 }
 
 void warn(const std::string& sentence) {
-  if (settings.verbosity >= 0) say(fmt::format("r1: {} {}\n", styled(STDERR_FILENO, Style::Yellow, "warning:"), sentence));
+  if (settings.verbosity >= 0)
+    say(fmt::format("r1: {} {}\n", styled(STDERR_FILENO, Style::Yellow, "warning:"), sentence));
 }
 
 std::string printable(std::string_view text) {

@@ -18,7 +18,8 @@ void set_terminal(const TerminalSettings& settings);
 int verbosity();
 
 bool is_terminal(int descriptor);
-// Escape sequences may be written: a terminal that is not dumb, or CLICOLOR_FORCE; NO_COLOR and --color never forbid it.
+// Escape sequences may be written: a terminal that is not dumb, or CLICOLOR_FORCE; NO_COLOR and --color never forbid
+// it.
 bool colours(int descriptor);
 // The cursor may be moved (progress bars, line editing): a terminal that is not dumb, whatever the colours.
 bool moves_cursor(int descriptor);

@@ -20,8 +20,8 @@ struct Verb {
   std::string details;        // a paragraph or two for help, or ""
   std::vector<Example> examples;
 
-  // Declares the verb's options, bound to variables of its own, and returns what it does once they are filled: the exit status.
-  // The Options outlive the returned function's call.
+  // Declares the verb's options, bound to variables of its own, and returns what it does once they are filled: the exit
+  // status. The Options outlive the returned function's call.
   std::function<int()> (*declare)(Options& options);
 };
 

@@ -19,7 +19,8 @@ std::function<int()> declare(Options& options) {
   return [json] {
     const std::string compiler = __VERSION__;
     if (*json) {
-      standard_output().write(fmt::format("{{\"version\":\"{}\",\"commit\":\"{}\",\"compiler\":\"{}\"}}\n", kVersion, kCommit, compiler));
+      standard_output().write(
+          fmt::format("{{\"version\":\"{}\",\"commit\":\"{}\",\"compiler\":\"{}\"}}\n", kVersion, kCommit, compiler));
     } else {
       standard_output().write(version_text() + "\n");
     }
@@ -30,7 +31,12 @@ std::function<int()> declare(Options& options) {
 }  // namespace
 
 Verb version_verb() {
-  return {"version", "which r1 this is", "r1 version [--json]", "", {{"r1 version", "version and commit"}, {"r1 version --json", "with the compiler"}}, declare};
+  return {"version",
+          "which r1 this is",
+          "r1 version [--json]",
+          "",
+          {{"r1 version", "version and commit"}, {"r1 version --json", "with the compiler"}},
+          declare};
 }
 
 }  // namespace r1

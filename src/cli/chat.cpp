@@ -1,0 +1,197 @@
+#include "cli/chat.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "cli/answer_printer.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/suggest.h"
+#include "cli/terminal.h"
+
+namespace r1 {
+namespace {
+
+constexpr char kHelp[] =
+    "  /think on|off|budget N   think before answering, or not, or at most N tokens\n"
+    "  /system TEXT             the system prompt; without TEXT none\n"
+    "  /set NAME VALUE          a sampling option: temperature, top-p, top-k, min-p, seed, max-tokens, stop\n"
+    "  /reset                   forget what has been said\n"
+    "  /save FILE, /load FILE   keep the conversation, take it up again\n"
+    "  /stats                   tokens, speed, memory\n"
+    "  /stop                    end the answer that is being written (as Ctrl-C does)\n"
+    "  /quit                    leave (as Ctrl-D does)\n"
+    "A message goes on in the next line after a trailing \\, and over many lines between two \"\"\".\n";
+
+const std::vector<std::string>& commands() {
+  static const std::vector<std::string> known = {"/help", "/think",  "/stop", "/reset", "/save",
+                                                 "/load", "/system", "/set",  "/stats", "/quit"};
+  return known;
+}
+
+std::string trimmed(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n"), end = text.find_last_not_of(" \t\r\n");
+  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
+}
+
+constexpr char kQuotes[] = "\"\"\"";
+
+}  // namespace
+
+Chat::Chat(Conversation& conversation, ChatOptions options)
+    : conversation_(conversation), options_(std::move(options)), editor_(options_.history) {}
+
+int Chat::run() {
+  say("Ask, or type /help. Ctrl-C ends an answer, Ctrl-D leaves.\n");
+  for (;;) {
+    bool ended_by_signal = false;
+    const std::optional<std::string> message = read_message(&ended_by_signal);
+    if (!message) {
+      say("\n");
+      if (!ended_by_signal) return 0;
+      check_interrupt();
+    }
+    try {
+      if (message->starts_with('/') && message->find('\n') == std::string::npos) {
+        if (!command(trimmed(*message))) return 0;
+      } else if (!trimmed(*message).empty()) {
+        answer_to(*message);
+      }
+    } catch (const Error& error) {  // the chat goes on
+      say(fmt::format("r1: {} {}\n", styled(STDERR_FILENO, Style::Red, "error:"), printable(error.what())));
+      if (!error.hint().empty()) say(fmt::format("hint: {}\n", error.hint()));
+    }
+  }
+}
+
+LineEditor::End Chat::next_line(const std::string& prompt, std::string* line) {
+  if (!typed_ahead_) return editor_.read(prompt, line);
+  *line = *std::exchange(typed_ahead_, std::nullopt);
+  return LineEditor::End::Line;
+}
+
+std::optional<std::string> Chat::read_message(bool* ended_by_signal) {
+  std::string message, line;
+  const char* prompt = ">>> ";
+  bool quoted = false;
+  for (;;) {
+    switch (next_line(prompt, &line)) {
+      case LineEditor::End::EndOfInput:
+        return message.empty() ? std::nullopt : std::optional(message);
+      case LineEditor::End::Interrupted:
+        *ended_by_signal = true;
+        return std::nullopt;
+      case LineEditor::End::Line:
+        break;
+    }
+    prompt = "... ";
+    if (!quoted && message.empty() && line.starts_with(kQuotes)) {
+      quoted = true;
+      line = line.substr(3);
+    }
+    if (quoted) {
+      const bool last = line.ends_with(kQuotes);
+      if (last) line.resize(line.size() - 3);
+      message += line;
+      if (last) return message;
+      message += '\n';
+    } else if (line.ends_with('\\')) {
+      line.pop_back();
+      message += line + "\n";
+    } else {
+      return message + line;
+    }
+  }
+}
+
+bool Chat::stop_wanted() {
+  if (take_interrupt()) return true;
+  check_interrupt();
+  pollfd input = {STDIN_FILENO, POLLIN, 0};
+  if (!is_terminal(STDIN_FILENO) || ::poll(&input, 1, 0) != 1 || (input.revents & POLLIN) == 0) return false;
+  char buffer[4096];
+  const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);  // a terminal hands out whole lines
+  if (got <= 0) return false;
+  const std::string line = trimmed(std::string(buffer, static_cast<size_t>(got)));
+  if (line == "/stop") return true;
+  if (!line.empty()) typed_ahead_ = line;
+  return false;
+}
+
+void Chat::answer_to(const std::string& question) {
+  AnswerPrinter printer(options_.hide_thinking);
+  const AnswerWatch watch{[&](std::string_view reasoning, std::string_view text) { printer.show(reasoning, text); },
+                          [this] { return stop_wanted(); }};
+  const Answer made = conversation_.ask(question, watch);
+  printer.finish();
+  last_speed_ = made.speed_text();
+  std::string end = last_speed_;
+  if (made.finish == FinishReason::Cancelled) end += "; stopped";
+  if (made.finish == FinishReason::Length)
+    end += "; cut off: the length limit or the context is reached (/reset, --context)";
+  say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}]", end)) + "\n");
+}
+
+void Chat::set(const std::string& rest) {
+  Options options("set");
+  SamplingOptions& sampling = conversation_.options().sampling;
+  sampling.declare(options);
+  const size_t space = rest.find(' ');
+  const std::string name = rest.substr(0, space), value = space == std::string::npos ? "" : trimmed(rest.substr(space));
+  std::vector<std::string> known;
+  for (const auto& option : options.all()) known.push_back(option->name);
+  Option* option = options.find(name);
+  if (option == nullptr)
+    fail(Exit::kUsage, "/set: unknown name '{}'{}, expected one of {}", name, did_you_mean(name, known),
+         fmt::join(known, ", "));
+  if (value.empty()) fail(Exit::kUsage, "/set {} needs a value", name);
+  options.choose(*option, {value}, "/set");
+}
+
+void Chat::think(const std::string& rest) {
+  const std::string value = rest.starts_with("budget ") ? trimmed(rest.substr(7)) : rest;
+  conversation_.options().thinking = Thinking::from_text(value);
+  say(fmt::format("thinking: {}\n", conversation_.options().thinking.text()));
+}
+
+void Chat::stats() const {
+  say(fmt::format("messages: {}\nthinking: {}\n", conversation_.messages().size(),
+                  conversation_.options().thinking.text()));
+  if (!last_speed_.empty()) say(fmt::format("last answer: {}; seed {}\n", last_speed_, conversation_.last_seed()));
+  if (options_.memory) say(options_.memory());
+}
+
+bool Chat::command(const std::string& line) {
+  const size_t space = line.find(' ');
+  const std::string name = line.substr(0, space), rest = space == std::string::npos ? "" : trimmed(line.substr(space));
+  const auto file = [&] {
+    if (rest.empty()) fail(Exit::kUsage, "{} needs a file", name);
+    return rest;
+  };
+  if (name == "/quit" || name == "/exit" || name == "/bye") return false;
+  if (name == "/help") {
+    say(kHelp);
+  } else if (name == "/think") {
+    think(rest);
+  } else if (name == "/set") {
+    set(rest);
+  } else if (name == "/system") {
+    conversation_.options().system = rest;
+  } else if (name == "/reset") {
+    conversation_.reset();
+  } else if (name == "/save") {
+    conversation_.save(file());
+  } else if (name == "/load") {
+    conversation_.load(file());
+    say(fmt::format("{} messages\n", conversation_.messages().size()));
+  } else if (name == "/stats") {
+    stats();
+  } else if (name == "/stop") {
+    say("no answer is being written\n");
+  } else {
+    fail(Exit::kUsage, "unknown command '{}'{}; /help lists them", name, did_you_mean(name, commands()));
+  }
+  return true;
+}
+
+}  // namespace r1

@@ -1,0 +1,107 @@
+// r1 config: what is set, and where.
+#include "cli/json_line.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "cli/suggest.h"
+#include "cli/verb.h"
+
+namespace r1 {
+namespace {
+
+struct ConfigOptions {
+  std::string action, verb;
+  bool origin = false, json = false, all = false;
+};
+
+bool bare(const std::string& text) {
+  return text == "true" || text == "false" ||
+         (!text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos);
+}
+
+std::string toml_value(const Option& option) {
+  const auto one = [&](const std::string& text) { return bare(text) ? text : compact(text); };
+  if (!option.repeatable) return one(option.values.back());
+  std::vector<std::string> items;
+  for (const std::string& value : option.values) items.push_back(compact(value));
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+std::string text_of(const Options& options, const ConfigOptions& settings) {
+  std::string text = fmt::format("[{}]\n", options.verb());
+  for (const auto& option : options.all()) {
+    if (!option->configurable) continue;
+    std::string line = option->chosen() ? fmt::format("{} = {}", option->name, toml_value(*option))
+                                        : fmt::format("# {} = {}", option->name, option->default_text);
+    if (settings.origin)
+      line += fmt::format("{}# {}", std::string(line.size() < 40 ? 40 - line.size() : 1, ' '), option->origin);
+    text += line + "\n";
+  }
+  return text;
+}
+
+OrderedJson json_of(const Options& options) {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& option : options.all()) {
+    if (!option->configurable) continue;
+    OrderedJson value = option->default_text;
+    if (option->chosen() && option->repeatable) value = option->values;
+    if (option->chosen() && !option->repeatable) value = option->values.back();
+    json[option->name] = {{"value", value}, {"origin", option->origin}};
+  }
+  return json;
+}
+
+int config(const ConfigOptions& settings, const std::string& file) {
+  if (settings.action != "show") {
+    throw Error(fmt::format("unknown action '{}'{}", settings.action, did_you_mean(settings.action, {"show"})),
+                Exit::kUsage);
+  }
+  std::string text;
+  OrderedJson json = OrderedJson::object();
+  for (const Verb& verb : verbs()) {
+    if (!settings.verb.empty() && verb.name != settings.verb) continue;
+    Options options(verb.name);
+    const auto action = verb.declare(options);
+    fill_from_settings(options, file);
+    const bool any = std::any_of(options.all().begin(), options.all().end(),
+                                 [](const auto& option) { return option->configurable; });
+    if (!any) continue;
+    json[verb.name] = json_of(options);
+    text += (text.empty() ? "" : "\n") + text_of(options, settings);
+  }
+  if (json.empty()) fail(Exit::kUsage, "no verb '{}' with settings", settings.verb);
+  standard_output().write(settings.json ? json.dump(2) + "\n" : text);
+  return 0;
+}
+
+std::function<int()> declare(Options& options) {
+  auto settings = std::make_shared<ConfigOptions>();
+  options.positional(settings->action, "show",
+                     "prints the merged settings as TOML; what nobody set is a comment with its default");
+  options.positional(settings->verb, "[VERB]", "of this verb alone", false);
+  options.group("Output");
+  options.add_switch("origin", settings->origin, "where each value comes from").command_line_only();
+  options.add_switch("json", settings->json, "a JSON object with values and origins").command_line_only();
+  return [settings, &options] {
+    const Option* file = options.find("config");
+    return config(*settings, file != nullptr && file->chosen() ? file->values.back() : "");
+  };
+}
+
+}  // namespace
+
+Verb config_verb() {
+  return {
+      "config",
+      "what is set, and where",
+      "r1 config show [VERB] [--origin]",
+      "Strongest first: command line, R1_<VERB>_<OPTION>, R1_<OPTION>, --config FILE, $XDG_CONFIG_HOME/r1/config.toml, "
+      "$XDG_CONFIG_DIRS/r1/config.toml, /etc/r1/config.toml, the model's generation_config, built-in defaults. "
+      "A file is TOML: a key at the top speaks to every verb that has such an option, a key in the table of a verb to "
+      "that verb.",
+      {{"r1 config show --origin", "every setting and where it comes from"},
+       {"R1_THREADS=4 r1 config show run", "what 'r1 run' would use"}},
+      declare};
+}
+
+}  // namespace r1
