@@ -1,11 +1,7 @@
 #include "cli/batch_input.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -20,21 +16,6 @@ std::string shown(const OrderedJson& value) {
   std::string text = compact(value);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
-}
-
-std::string read_standard_input() {
-  std::string content;
-  char buffer[1 << 16];
-  for (;;) {
-    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) {
-      check_interrupt();
-      continue;
-    }
-    if (got < 0) fail(Exit::kFailure, "standard input cannot be read: {}", std::strerror(errno));
-    if (got == 0) return content;
-    content.append(buffer, static_cast<size_t>(got));
-  }
 }
 
 }  // namespace
@@ -136,28 +117,23 @@ std::vector<std::string> BatchLine::texts(std::string_view field) const {
 }
 
 std::string read_input(const std::string& path) {
-  if (path == "-") return read_standard_input();
-  return read_file(path, size_t{1} << 36);
+  const EndAtOnce nothing_to_lose;
+  return read_file(path == "-" ? "/dev/stdin" : path, size_t{1} << 36);
 }
 
 void read_batch(const std::string& path, const std::function<void(const BatchLine&)>& take) {
-  const std::string content = read_input(path), name = path == "-" ? "standard input" : path;
-  std::unordered_map<std::string, size_t> lines_of_ids;
-  size_t number = 0;
-  for (size_t begin = 0; begin < content.size();) {
-    const size_t end = std::min(content.find('\n', begin), content.size());
-    const std::string_view text = std::string_view(content).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    check_interrupt();
-    const std::string where = fmt::format("{} line {}", name, number);
-    OrderedJson object = parse_ordered_json(text, where, {}, Exit::kUsage);
-    if (!object.is_object()) fail(Exit::kUsage, "{}: found {}, expected a JSON object", where, shown(object));
-    const BatchLine line(std::move(object), where);
-    const auto [known, fresh] = lines_of_ids.emplace(line.id(), number);
-    if (!fresh)
-      fail(Exit::kUsage, "{}: id {} is already that of line {}; ids must differ", where, line.id(), known->second);
+  const EndAtOnce nothing_to_lose;
+  std::unordered_map<std::string, int64_t> lines_of_ids;
+  for (Lines lines(path); lines.next();) {
+    if (lines.text().find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    OrderedJson object = parse_ordered_json(lines.text(), lines.place(), {}, Exit::kUsage);
+    if (!object.is_object()) fail(Exit::kUsage, "{}: found {}, expected a JSON object", lines.place(), shown(object));
+    const BatchLine line(std::move(object), lines.place());
+    const auto [known, fresh] = lines_of_ids.emplace(line.id(), lines.number());
+    if (!fresh) {
+      fail(Exit::kUsage, "{}: id {} is already that of line {}; ids must differ", lines.place(), line.id(),
+           known->second);
+    }
     take(line);
   }
 }

@@ -134,7 +134,8 @@ std::string zsh_script() {
 std::string fish_script() {
   std::string out = "# r1: completion for fish. Use: r1 completion fish | source\n";
   for (const Verb& verb : verbs()) {
-    out += fmt::format("complete -c r1 -f -n __fish_use_subcommand -a {} -d {}\n", verb.name, shell_quoted(verb.purpose));
+    out +=
+        fmt::format("complete -c r1 -f -n __fish_use_subcommand -a {} -d {}\n", verb.name, shell_quoted(verb.purpose));
   }
   for (const Declared& declared : declared_verbs()) {
     const std::string when = fmt::format("-n '__fish_seen_subcommand_from {}'", declared.verb->name);

@@ -7,10 +7,10 @@
 namespace r1 {
 namespace {
 
-volatile std::sig_atomic_t raised = 0;
+volatile std::sig_atomic_t raised = 0, end_at_once = 0;
 
 void on_signal(int number) {
-  if (raised != 0) ::_exit(128 + number);
+  if (raised != 0 || end_at_once != 0) ::_exit(128 + number);
   raised = number;
 }
 
@@ -36,6 +36,9 @@ bool take_interrupt() {
   raised = 0;
   return true;
 }
+
+EndAtOnce::EndAtOnce() { end_at_once = 1; }
+EndAtOnce::~EndAtOnce() { end_at_once = 0; }
 
 void end_by_pipe() {
   std::signal(SIGPIPE, SIG_DFL);

@@ -15,6 +15,16 @@ void catch_signals();    // SIGINT and SIGTERM raise the flag; SIGPIPE becomes a
 bool interrupted();      // is the flag up?
 void check_interrupt();  // throws Interrupted if it is
 bool take_interrupt();  // true if SIGINT had raised it, and lowers it again: the work at hand ends, the program goes on
-void end_by_pipe();     // ends this process as SIGPIPE would have
+
+// While one of these lives nothing would be lost: a signal ends the program at once.
+class EndAtOnce {
+ public:
+  EndAtOnce();
+  ~EndAtOnce();
+  EndAtOnce(const EndAtOnce&) = delete;
+  EndAtOnce& operator=(const EndAtOnce&) = delete;
+};
+
+void end_by_pipe();  // ends this process as SIGPIPE would have
 
 }  // namespace r1

@@ -4,16 +4,8 @@ namespace r1 {
 
 std::span<const Verb> verbs() {
   static const std::vector<Verb> table = {
-      run_verb(),
-      generate_verb(),
-      score_verb(),
-      tokenize_verb(),
-      show_verb(),
-      verify_verb(),
-      /*convert*/ config_verb(),
-      completion_verb(),
-      version_verb(),
-      help_verb(),
+      run_verb(),     generate_verb(), score_verb(),      tokenize_verb(), show_verb(), verify_verb(),
+      convert_verb(), config_verb(),   completion_verb(), version_verb(),  help_verb(),
   };
   return table;
 }
