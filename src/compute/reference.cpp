@@ -2,15 +2,14 @@
 
 #include <cmath>
 #include <cstring>
-#include <new>
 #include <vector>
 
+#include "compute/cpu/memory.h"
 #include "tensor/quant.h"
 
 namespace r1 {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
 constexpr int kScaleBlock = 128;  // rows and columns that share one scale of an F8_E4M3 matrix
 
 float dot(const float* a, const float* b, int64_t count) {
@@ -41,13 +40,8 @@ void decode_row(const Weight& weight, int64_t row, float* values) {
   }
 }
 
-void* ReferenceBackend::allocate(size_t bytes) {
-  void* memory = ::operator new(bytes, kAlignment, std::nothrow);
-  if (memory == nullptr) fail(Exit::kOutOfMemory, "out of memory: {} bytes were refused", bytes);
-  return std::memset(memory, 0, bytes);
-}
-
-void ReferenceBackend::release(void* memory, size_t) noexcept { ::operator delete(memory, kAlignment); }
+void* ReferenceBackend::allocate(size_t bytes) { return allocate_memory(bytes); }
+void ReferenceBackend::release(void* memory, size_t bytes) noexcept { release_memory(memory, bytes); }
 
 void ReferenceBackend::embed(Tensor y, const Weight& table, std::span<const int32_t> ids) {
   for (size_t i = 0; i < ids.size(); ++i) decode_row(table, ids[i], y.f32(static_cast<int64_t>(i)));

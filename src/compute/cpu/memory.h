@@ -6,9 +6,16 @@
 
 namespace r1 {
 
-// 64-byte aligned, large blocks 2 MB aligned and advised to use huge pages; zeroed. Throws Error(kOutOfMemory).
+// Zeroed and 64-byte aligned. From 1 MB on: an anonymous mapping of its own, 2 MB aligned, with huge pages asked for
+// before first touch, returned to the system on release. Throws Error(kOutOfMemory) when the system refuses, or when
+// more is wanted than the machine or our control group has left: the system would grant it all the same, and kill us
+// later.
 void* allocate_memory(size_t bytes);
-void release_memory(void* memory, size_t bytes) noexcept;
+void release_memory(void* memory, size_t bytes) noexcept;  // `bytes` as asked for
+
+// Bytes this process may still take: what the machine has available, or what its control group allows, whichever is
+// less.
+size_t available_memory();
 
 // Memory that grows on demand and never shrinks; growing forgets what was in it.
 class Scratch {
