@@ -34,26 +34,44 @@ PlainPage page_of(const KvShape& shape, const SequenceRows& sequence, int64_t po
   return {shape, sequence.blocks[static_cast<size_t>(position / kPagePositions)]};
 }
 
-// One query of one head against the keys 0 … `position` of its sequence.
-void attend(float* out, const float* q, const AttentionShape& shape, const SequenceRows& sequence, int kv_head,
-            int64_t position) {
-  const KvShape& kv = shape.kv;
-  std::vector<float> numbers(static_cast<size_t>(std::max(kv.key_dim, kv.value_dim)));
+// The keys and values of one kv head as floats, one row per position.
+struct History {
+  History(const KvShape& shape, const SequenceRows& sequence, int kv_head) : shape(shape) {
+    const int64_t positions = sequence.position + sequence.rows;
+    keys.resize(static_cast<size_t>(positions * shape.key_dim));
+    values.resize(static_cast<size_t>(positions * shape.value_dim));
+    for (int64_t p = 0; p < positions; ++p) {
+      const PlainPage page = page_of(shape, sequence, p);
+      decode(shape.dtype, page.key(kv_head, p % kPagePositions), &keys[static_cast<size_t>(p * shape.key_dim)],
+             shape.key_dim);
+      decode(shape.dtype, page.value(kv_head, p % kPagePositions), &values[static_cast<size_t>(p * shape.value_dim)],
+             shape.value_dim);
+    }
+  }
+  const float* key(int64_t position) const { return keys.data() + position * shape.key_dim; }
+  const float* value(int64_t position) const { return values.data() + position * shape.value_dim; }
+
+  const KvShape& shape;
+  std::vector<float> keys, values;
+};
+
+// One query of one head against the keys 0 … `position`.
+void attend(float* out, const float* q, float scale, const History& history, int64_t position) {
   std::vector<double> scores(static_cast<size_t>(position + 1));
   for (int64_t p = 0; p <= position; ++p) {
-    decode(kv.dtype, page_of(kv, sequence, p).key(kv_head, p % kPagePositions), numbers.data(), kv.key_dim);
+    const float* key = history.key(p);
     double sum = 0;
-    for (int i = 0; i < kv.key_dim; ++i) sum += static_cast<double>(q[i]) * numbers[static_cast<size_t>(i)];
-    scores[static_cast<size_t>(p)] = sum * shape.scale;
+    for (int i = 0; i < history.shape.key_dim; ++i) sum += static_cast<double>(q[i]) * key[i];
+    scores[static_cast<size_t>(p)] = sum * scale;
   }
   const double highest = *std::max_element(scores.begin(), scores.end());
   double total = 0;
   for (double& score : scores) total += score = std::exp(score - highest);
 
-  std::vector<double> mean(static_cast<size_t>(kv.value_dim));
+  std::vector<double> mean(static_cast<size_t>(history.shape.value_dim));
   for (int64_t p = 0; p <= position; ++p) {
-    decode(kv.dtype, page_of(kv, sequence, p).value(kv_head, p % kPagePositions), numbers.data(), kv.value_dim);
-    for (size_t i = 0; i < mean.size(); ++i) mean[i] += scores[static_cast<size_t>(p)] * numbers[i];
+    const float* value = history.value(p);
+    for (size_t i = 0; i < mean.size(); ++i) mean[i] += scores[static_cast<size_t>(p)] * value[i];
   }
   for (size_t i = 0; i < mean.size(); ++i) out[i] = static_cast<float>(mean[i] / total);
 }
@@ -84,11 +102,12 @@ void ReferenceBackend::attention(Tensor out, Tensor q, const AttentionShape& sha
                                  std::span<const SequenceRows> sequences) {
   const int group = shape.heads / shape.kv.kv_heads;
   for (const SequenceRows& sequence : sequences) {
-    for (int64_t i = 0; i < sequence.rows; ++i) {
-      const int64_t row = sequence.row + i;
-      for (int head = 0; head < shape.heads; ++head) {
-        attend(out.f32(row) + head * shape.kv.value_dim, q.f32(row) + head * shape.kv.key_dim, shape, sequence,
-               head / group, sequence.position + i);
+    for (int head = 0; head < shape.heads; ++head) {
+      const History history(shape.kv, sequence, head / group);
+      for (int64_t i = 0; i < sequence.rows; ++i) {
+        const int64_t row = sequence.row + i;
+        attend(out.f32(row) + head * shape.kv.value_dim, q.f32(row) + head * shape.kv.key_dim, shape.scale, history,
+               sequence.position + i);
       }
     }
   }
