@@ -1,5 +1,5 @@
-// Tokenizer: text to ids and back; byte-level BPE from tokenizer.json or from GGUF metadata (tokenizer.md 1 to 3, formats.md 7).
-// Immutable after construction; encode and decode may be called from any thread.
+// Tokenizer: text to ids and back; byte-level BPE from tokenizer.json or from GGUF metadata (tokenizer.md 1 to 3,
+// formats.md 7). Immutable after construction; encode and decode may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace r1 {
 
 // What a GGUF file says about its vocabulary (formats.md 3.3).
 struct GgufVocabulary {
-  std::string model, pre;                // "gpt2"; "qwen2", "smollm", …
-  std::vector<std::string> tokens;       // ordinary ones in the byte alphabet, added ones as plain text
-  std::vector<int32_t> types;            // 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
+  std::string model, pre;           // "gpt2"; "qwen2", "smollm", …
+  std::vector<std::string> tokens;  // ordinary ones in the byte alphabet, added ones as plain text
+  std::vector<int32_t> types;       // 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
   std::vector<std::string> merges;
   std::optional<int32_t> bos, eos, eot, eom, unknown, pad;
   std::optional<bool> add_bos, add_eos;
@@ -26,11 +26,13 @@ struct GgufVocabulary {
 };
 
 struct EncodeOptions {
-  bool add_special = false;   // automatic bos (and eos) where the tokenizer says so
-  bool parse_special = true;  // control tokens in the text are recognised; false: other added tokens still are (tokenizer.md 1.2)
+  bool add_special = false;  // automatic bos (and eos) where the tokenizer says so
+  bool parse_special =
+      true;  // control tokens in the text are recognised; false: other added tokens still are (tokenizer.md 1.2)
 };
 
-// A run of prompt text and whether it came from a template's literal (control tokens are recognised) or from a message (never).
+// A run of prompt text and whether it came from a template's literal (control tokens are recognised) or from a message
+// (never).
 struct PromptSpan {
   std::string text;
   bool literal = true;
@@ -38,6 +40,8 @@ struct PromptSpan {
 
 class Tokenizer {
  public:
+  struct Data;  // text/tokenizer_data.h, for this folder only
+
   // `file` names the source in errors (Error kBadModel). `config` is tokenizer_config.json or null.
   static Tokenizer from_json(std::string_view tokenizer_json, const Json& config, const std::string& file);
   static Tokenizer from_gguf(const GgufVocabulary& vocabulary, const std::string& file);
@@ -45,9 +49,10 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
+  // Bytes that are not valid UTF-8 are encoded as U+FFFD, one per maximal invalid part.
   std::vector<int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const;
-  // A rendered template: no automatic bos; message spans cannot become control tokens. Ordinary text flows across span borders
-  // as if the spans were one text.
+  // A rendered template: no automatic bos; message spans cannot become control tokens. Ordinary text flows across span
+  // borders as if the spans were one text.
   std::vector<int32_t> encode(std::span<const PromptSpan> prompt) const;
 
   // Concatenated bytes of the ids, invalid UTF-8 replaced by U+FFFD. Ids out of range decode to nothing.
@@ -57,21 +62,23 @@ class Tokenizer {
   // The token as the vocabulary writes it (byte alphabet for ordinary ones).
   std::string_view piece(int32_t id) const;
 
-  int32_t size() const;  // ids are 0 … size() - 1 (holes possible)
+  int32_t size() const;                                        // ids are 0 … size() - 1 (holes possible)
   std::optional<int32_t> id_of(std::string_view token) const;  // exact vocabulary or added token text
-  bool is_special(int32_t id) const;   // `special: true` or GGUF control: skip_special leaves it out
-  bool is_control(int32_t id) const;   // may never come from a message: special ones and the role, think and tool tokens (tokenizer.md 3)
-  bool is_unused(int32_t id) const;    // a row without a token (padding): never sampled
+  bool is_special(int32_t id) const;  // `special: true` or GGUF control: skip_special leaves it out
+  bool is_control(int32_t id)
+      const;  // may never come from a message: special ones and the role, think and tool tokens (tokenizer.md 3)
+  bool is_unused(int32_t id) const;  // a row without a token (padding): never sampled
 
   std::optional<int32_t> bos() const;
   std::optional<int32_t> eos() const;
   bool adds_bos() const;
-  std::vector<int32_t> end_ids() const;  // the tokenizer's eos, eot, eom; the model's configs add theirs
+  std::vector<int32_t> end_ids() const;        // the tokenizer's eos, eot, eom; the model's configs add theirs
   std::optional<int32_t> think_open() const;   // "<think>" as one token
   std::optional<int32_t> think_close() const;  // "</think>"
-  std::string bos_text() const;  // for templates; "" if none
+  std::string bos_text() const;                // for templates; "" if none
   std::string eos_text() const;
-  const std::string& chat_template() const;  // from tokenizer_config or GGUF; "" if none (chat_template.jinja is the caller's)
+  const std::string& chat_template()
+      const;  // from tokenizer_config or GGUF; "" if none (chat_template.jinja is the caller's)
   void set_chat_template(std::string source);
   const std::string& family() const;  // pre-tokenizer name: "deepseek-v3", "qwen2", …
   size_t memory_bytes() const;        // about what this object holds, for memory plans
@@ -82,7 +89,6 @@ class Tokenizer {
   OrderedJson to_tokenizer_config() const;
 
  private:
-  struct Data;
   explicit Tokenizer(std::unique_ptr<const Data> data);
   std::unique_ptr<const Data> data_;
   std::string chat_template_;
