@@ -8,7 +8,7 @@
 #include "cli/batch_output.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "cli/memory.h"
+#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "cli/interrupt.h"
-#include "cli/memory.h"
+#include "base/memory.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 

@@ -9,7 +9,7 @@
 #include "cli/checksum.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "cli/memory.h"
+#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

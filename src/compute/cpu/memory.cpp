@@ -6,12 +6,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
-#include <limits>
 #include <new>
-#include <string>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace r1 {
 namespace {
@@ -20,50 +18,8 @@ constexpr std::align_val_t kSmallAlignment{64};
 constexpr size_t kLarge = size_t{1} << 20;
 constexpr size_t kWatched = size_t{16} << 20;  // smaller blocks are not worth asking what is left
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kUnlimited = std::numeric_limits<size_t>::max();
 
 size_t whole_pages(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
-
-// The number behind `field` in a file of "name number" lines; kUnlimited if there is none.
-size_t number_behind(const std::string& path, std::string_view field) {
-  std::ifstream file(path);
-  std::string name, rest;
-  size_t number = 0;
-  while (file >> name >> number) {
-    if (name == field) return number;
-    std::getline(file, rest);
-  }
-  return kUnlimited;
-}
-
-size_t number_in(const std::string& path) {
-  std::ifstream file(path);
-  size_t number = 0;
-  return file >> number ? number : kUnlimited;  // also for "max"
-}
-
-// What the control group (version 2) at `folder` has left. Cached files are given up under pressure: they do not count
-// as used.
-size_t left_in_group(const std::string& folder) {
-  const size_t limit = number_in(folder + "/memory.max");
-  if (limit == kUnlimited) return kUnlimited;
-  const size_t used = number_in(folder + "/memory.current"), cached = number_behind(folder + "/memory.stat", "file");
-  if (used == kUnlimited) return limit;
-  const size_t kept = used - std::min(used, cached == kUnlimited ? 0 : cached);
-  return limit - std::min(limit, kept);
-}
-
-size_t left_in_groups() {
-  std::ifstream file("/proc/self/cgroup");
-  size_t left = left_in_group("/sys/fs/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("0::/", 0) != 0) continue;
-    for (std::string path = line.substr(3); path.size() > 1; path.resize(path.rfind('/'))) {
-      left = std::min(left, left_in_group("/sys/fs/cgroup" + path));
-    }
-  }
-  return left;
-}
 
 [[noreturn]] void refuse(size_t bytes) {
   constexpr double kGigabyte = 1e9;
@@ -86,11 +42,6 @@ void* map_aligned(size_t bytes) {
 }
 
 }  // namespace
-
-size_t available_memory() {
-  const size_t kilobytes = number_behind("/proc/meminfo", "MemAvailable:");
-  return std::min(kilobytes == kUnlimited ? kUnlimited : kilobytes * 1024, left_in_groups());
-}
 
 void* allocate_memory(size_t bytes) {
   if (bytes < kLarge) {

@@ -13,10 +13,6 @@ namespace r1 {
 void* allocate_memory(size_t bytes);
 void release_memory(void* memory, size_t bytes) noexcept;  // `bytes` as asked for
 
-// Bytes this process may still take: what the machine has available, or what its control group allows, whichever is
-// less.
-size_t available_memory();
-
 // Memory that grows on demand and never shrinks; growing forgets what was in it.
 class Scratch {
  public:
