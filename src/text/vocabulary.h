@@ -8,14 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace r1 {
 
-// Many strings in one piece of memory.
+// Many strings in one piece of memory, 4 GiB together at most (Error).
 class StringTable {
  public:
   void push_back(std::string_view text) {
+    if (text.size() > UINT32_MAX - bytes_.size())
+      fail(Exit::kBadModel, "a vocabulary of more than 4 GiB of text is not supported");
     bytes_ += text;
-    ends_.push_back(bytes_.size());
+    ends_.push_back(static_cast<uint32_t>(bytes_.size()));
   }
   void reserve(size_t strings, size_t bytes) {
     ends_.reserve(strings);
@@ -31,7 +35,7 @@ class StringTable {
 
  private:
   std::string bytes_;
-  std::vector<size_t> ends_;
+  std::vector<uint32_t> ends_;
 };
 
 // Byte-level BPE writes each byte as one visible character (tokenizer.md 1.1).
