@@ -100,7 +100,9 @@ struct Source {
   std::string text;
 
   std::string folder() const { return path.substr(0, path.find('/')); }
-  bool is_test() const { return path.ends_with("_test.cpp") || path.ends_with("_test.h"); }
+  bool is_test() const {  // x_cases.h: cases that several tests share
+    return path.ends_with("_test.cpp") || path.ends_with("_test.h") || path.ends_with("_cases.h");
+  }
   bool is_under(const std::string& prefix) const { return path.starts_with(prefix); }
 };
 
