@@ -1,5 +1,5 @@
-// Where tests find their data: tests/data of this repository first, then the larger set beside the checkout (../shared/data, or
-// $R1_SHARED_DATA). A test whose data is in neither skips with a message that says what is missing.
+// Where tests find their data: tests/data of this repository first, then the larger set beside the checkout
+// (../shared/data, or $R1_SHARED_DATA). A test whose data is in neither skips with a message that says what is missing.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@ inline std::vector<std::filesystem::path> data_roots() {
   const std::filesystem::path source = R1_SOURCE_DIR;
   const char* elsewhere = std::getenv("R1_SHARED_DATA");
   std::vector<std::filesystem::path> roots = {source / "tests" / "data"};
-  const std::filesystem::path shared = elsewhere != nullptr ? std::filesystem::path(elsewhere) : source / ".." / "shared" / "data";
+  const std::filesystem::path shared =
+      elsewhere != nullptr ? std::filesystem::path(elsewhere) : source / ".." / "shared" / "data";
   if (std::filesystem::is_directory(shared)) roots.push_back(shared);
   return roots;
 }
@@ -45,7 +46,7 @@ inline std::map<std::string, std::filesystem::path> data_entries(const std::stri
 }  // namespace r1
 
 // Declares `variable` as the path of the data, or skips the test.
-#define R1_DATA_OR_SKIP(variable, relative)                                                        \
-  const auto variable##_found = ::r1::find_data(relative);                                         \
+#define R1_DATA_OR_SKIP(variable, relative)                                                                      \
+  const auto variable##_found = ::r1::find_data(relative);                                                       \
   if (!variable##_found) GTEST_SKIP() << "needs " << (relative) << " (not in tests/data nor in ../shared/data)"; \
   const std::filesystem::path& variable = *variable##_found
