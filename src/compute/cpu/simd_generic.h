@@ -10,7 +10,9 @@
 namespace r1 {
 namespace {
 
-#define R1_INLINE static inline __attribute__((always_inline))
+#define R1_INLINE inline __attribute__((always_inline))
+// Before a loop of constant length (at most 32) whose vectors must stay in registers. Here there are too few of them anyway.
+#define R1_UNROLL
 
 typedef float Floats __attribute__((vector_size(64)));    // + - * / work lane by lane
 typedef int32_t Ints __attribute__((vector_size(64)));    // + - * & | ^ too; also 64 bytes, four in a lane
@@ -144,6 +146,8 @@ R1_INLINE Ints look_up(const int8_t* table, Ints codes) {
 }
 // sums + two products of bfloat16 per lane.
 R1_INLINE Floats dot2_bf16(Floats sums, Ints, Ints) { return sums; }  // never called: kBf16Dot is false
+// 32 FP8 codes, one in each half of a lane, as bfloat16 (exact). Only beside dot2_bf16.
+R1_INLINE Ints e4m3_to_bf16(Ints codes) { return codes; }  // never called
 
 }  // namespace
 }  // namespace r1
