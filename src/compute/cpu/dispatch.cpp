@@ -1,5 +1,9 @@
 #include "compute/cpu/dispatch.h"
 
+#ifdef R1_X86
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -20,11 +24,19 @@ namespace {
 constexpr std::array<std::string_view, 8> kNames = {"reference", "generic", "avx2", "avx2vnni",
                                                     "avx512",    "amx",     "neon", "neon-i8mm"};
 
+#ifdef R1_X86
+// Clang 14 has no name for it in __builtin_cpu_supports.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 std::vector<const Kernels*> find_runnable() {
   std::vector<const Kernels*> tables = {&kernels_generic};
 #ifdef R1_X86
   // These ask CPUID, and XGETBV whether the system saves the registers.
-  const auto avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const auto avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   const auto avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vnni");
