@@ -287,6 +287,9 @@ std::optional<int32_t> find_token(const TokenizerParts& parts, std::string_view 
 }
 
 void read_model(const Json& model, const std::string& file, TokenizerParts& parts) {
+  // What was an object and an array has gone another way; what is left under these names is something else.
+  if (!member(model, "vocab").is_null()) fail(Exit::kBadModel, "{}: model.vocab is not an object", file);
+  if (!member(model, "merges").is_null()) fail(Exit::kBadModel, "{}: model.merges is not an array", file);
   const Json& type = member(model, "type");
   if (!type.is_null() && type != "BPE")
     fail(Exit::kBadModel, "{}: model type {} is not supported (BPE is)", file, type.dump());
