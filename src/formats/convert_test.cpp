@@ -164,8 +164,7 @@ TEST_F(Convert, TinyGgufsComeBack) {
     ASSERT_EQ(back->names(), hub->names());
     for (const std::string& tensor : hub->names()) ASSERT_EQ(decoded(*back, tensor), decoded(*hub, tensor)) << tensor;
     expect_same_meaning(hub->config(), back->config());
-    for (const std::string& tensor :
-         {"model.embed_tokens.weight", "model.norm.weight", "model.layers.1.mlp.gate.weight"}) {
+    for (const char* tensor : {"model.embed_tokens.weight", "model.norm.weight", "model.layers.1.mlp.gate.weight"}) {
       if (source->find(tensor)) {
         EXPECT_EQ(decoded(*hub, tensor), decoded(*source, tensor)) << tensor;
       }

@@ -165,6 +165,13 @@ class HyperparameterReader {
       bad("moe_layer_freq", "dense layers among the expert layers cannot be said in GGUF");
     result_.experts = whole("n_routed_experts");
     const bool grouped = method != "greedy";
+    if (method == "group_limited_greedy" && whole("n_group", 1) > 1) {
+      spdlog::warn(
+          "{}: group_limited_greedy scores a group by its best expert; other engines take the sum of the two best for "
+          "every GGUF file, and "
+          "will choose other experts now and then",
+          file_);
+    }
     add_count("leading_dense_block_count", whole("first_k_dense_replace", 0));
     add_count("expert_count", result_.experts);
     add_count("expert_used_count", whole("num_experts_per_tok"));
