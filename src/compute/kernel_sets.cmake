@@ -4,7 +4,11 @@
 function(r1_kernel_set target set)
   add_library(r1_isa_${set} OBJECT "${PROJECT_SOURCE_DIR}/src/compute/cpu/isa_${set}.cpp")
   target_link_libraries(r1_isa_${set} PRIVATE r1_flags)
-  target_compile_options(r1_isa_${set} PRIVATE -O3 -Wno-psabi ${ARGN})
+  if(R1_SANITIZE)  # unrolled and instrumented, they would take a quarter of an hour
+    target_compile_options(r1_isa_${set} PRIVATE -DR1_PLAIN_LOOPS -Wno-psabi ${ARGN})
+  else()
+    target_compile_options(r1_isa_${set} PRIVATE -O3 -Wno-psabi ${ARGN})
+  endif()
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:r1_isa_${set}>)
   set_property(GLOBAL APPEND PROPERTY R1_KERNEL_SETS r1_isa_${set})  # what tests/ looks at with nm
 endfunction()

@@ -6,15 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "compute/cpu/simd_macros.h"
+
 namespace r1 {
 namespace {
-
-#define R1_INLINE inline __attribute__((always_inline))
-#ifdef __clang__
-#define R1_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define R1_UNROLL _Pragma("GCC unroll 32")
-#endif
 
 struct Floats {
   __m256 a, b;
@@ -163,7 +158,7 @@ R1_INLINE Ints look_up(const int8_t* table, Ints codes) {
   return {_mm256_shuffle_epi8(t, codes.a), _mm256_shuffle_epi8(t, codes.b)};
 }
 R1_INLINE Floats dot2_bf16(Floats sums, Ints, Ints) { return sums; }  // never called: kBf16Dot is false
-R1_INLINE Ints e4m3_to_bf16(Ints codes) { return codes; }                     // nor this
+R1_INLINE Ints e4m3_to_bf16(Ints codes) { return codes; }             // nor this
 
 }  // namespace
 }  // namespace r1

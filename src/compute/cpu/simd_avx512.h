@@ -6,6 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "compute/cpu/simd_macros.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the "undefined" operands inside its own intrinsics for mistakes of ours.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace r1 {
 namespace {
 
@@ -20,13 +28,6 @@ constexpr bool kSignedDot = false;
 constexpr bool kBf16Dot = true;
 #else
 constexpr bool kBf16Dot = false;
-#endif
-
-#define R1_INLINE inline __attribute__((always_inline))
-#ifdef __clang__
-#define R1_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define R1_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 R1_INLINE __mmask16 lanes(int count) { return static_cast<__mmask16>(count >= 16 ? 0xffff : (1 << count) - 1); }
@@ -103,13 +104,15 @@ R1_INLINE Floats dot2_bf16(Floats sums, Ints a, Ints b) {
 #endif
 }
 R1_INLINE Ints e4m3_to_bf16(Ints codes) {
-  // Normal codes: exponent and fraction move up and the exponent is raised by 120; the eight subnormal ones come from a table.
+  // Normal codes: exponent and fraction move up and the exponent is raised by 120; the eight subnormal ones come from a
+  // table.
   alignas(64) static const uint16_t kSubnormal[32] = {0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60};
   const __m512i x = (__m512i)codes, magnitude = _mm512_and_si512(x, _mm512_set1_epi16(0x7f));
   __m512i y = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(0x3c00));
   y = _mm512_mask_permutexvar_epi16(y, _mm512_cmplt_epu16_mask(magnitude, _mm512_set1_epi16(8)), magnitude,
                                     _mm512_load_si512(kSubnormal));
-  y = _mm512_mask_blend_epi16(_mm512_cmpeq_epu16_mask(magnitude, _mm512_set1_epi16(0x7f)), y, _mm512_set1_epi16(0x7fc0));
+  y = _mm512_mask_blend_epi16(_mm512_cmpeq_epu16_mask(magnitude, _mm512_set1_epi16(0x7f)), y,
+                              _mm512_set1_epi16(0x7fc0));
   return (Ints)_mm512_or_si512(y, _mm512_slli_epi16(_mm512_and_si512(x, _mm512_set1_epi16(0x80)), 8));
 }
 

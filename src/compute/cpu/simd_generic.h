@@ -7,12 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef R1_PLAIN_LOOPS
+#define R1_PLAIN_LOOPS  // too few registers for anything else
+#endif
+#include "compute/cpu/simd_macros.h"
+
 namespace r1 {
 namespace {
-
-#define R1_INLINE inline __attribute__((always_inline))
-// Before a loop of constant length (at most 32) whose vectors must stay in registers. Here there are too few of them anyway.
-#define R1_UNROLL
 
 typedef float Floats __attribute__((vector_size(64)));    // + - * / work lane by lane
 typedef int32_t Ints __attribute__((vector_size(64)));    // + - * & | ^ too; also 64 bytes, four in a lane
