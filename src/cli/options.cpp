@@ -170,7 +170,7 @@ void Options::parse_options(const std::vector<std::string>& arguments, std::vect
   for (auto& [option, parsed] : declared) {
     if (parsed->count() == 0) continue;
     if (option->is_switch) {
-      choose(*option, {parsed->as<int64_t>() > 0 ? "true" : "false"}, "command line");
+      choose(*option, {parsed->as<bool>() ? "true" : "false"}, "command line");
     } else if (option->counts) {
       choose(*option, {std::to_string(parsed->count())}, "command line");
     } else {
