@@ -29,7 +29,7 @@ StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, std::vector<std::string
       stop_(std::move(stop)),
       split_(split),
       state_(thinking ? State::kThought : State::kStart),
-      eat_space_(thinking) {
+      eat_space_(thinking && split) {
   std::erase_if(stop_, [](const std::string& text) { return text.empty(); });
 }
 
