@@ -47,6 +47,7 @@ const Strings& patterns() {
                               kDeepSeekLlmLetters,
                               kDeepSeekLlmPunctuation,
                               kDeepSeekLlmCjk,
+                              kTrailingSpace,
                               kDeepSeekCoderLetters,
                               kDeepSeekCoderPunctuation,
                               kQwen2,
@@ -83,17 +84,6 @@ TEST(Scanners, FindWhatARegularExpressionEngineFinds) {
       const std::string piece = interesting_text(random);
       ASSERT_EQ(matches_of(scanner, piece), matches_of(regex, piece)) << text << "\non: " << piece;
     }
-  }
-}
-
-// '$' speaks of the end of the piece; the step before it leaves no line break inside one.
-TEST(Scanners, TrailingSpace) {
-  const SplitRegex regex(pattern::kTrailingSpace, "test");
-  std::mt19937 random(11);
-  for (int i = 0; i < 20'000; ++i) {
-    std::string piece = interesting_text(random);
-    std::erase_if(piece, [](char c) { return c == '\n'; });
-    ASSERT_EQ(matches_of(scanner_for(pattern::kTrailingSpace), piece), matches_of(regex, piece)) << piece;
   }
 }
 
