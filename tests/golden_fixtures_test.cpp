@@ -5,6 +5,7 @@
 #include "compute/reference.h"
 #include "formats/safetensors.h"
 #include "golden_model.h"
+#include "tensor/quant.h"
 
 namespace r1 {
 namespace {
@@ -205,7 +206,7 @@ TEST_P(EveryKernelSet, GreedyThroughTheCache) {
   for_each_fixture([](const Fixture& fixture) {
     const Goldens goldens(fixture.goldens);
     for (const DecoderOptions& options : {DecoderOptions::exact(), exact_absorbed()}) {
-      GoldenModel model(fixture.folder, GetParam(), options);
+      GoldenModel model(fixture.folder, GetParam(), options, /*threads=*/1);
       const auto cache = model.make_cache(3);
       for (const Json& greedy : goldens.json["greedy"]) {
         auto ids = greedy["prompt"].get<std::vector<int32_t>>();
@@ -233,14 +234,12 @@ TEST_P(EveryKernelSet, SameBitsInChunksAndAmongNeighbours) {
     const Goldens goldens(fixture.goldens);
     const auto ids = goldens.tokens("len65"), other = goldens.tokens("len17"), one = goldens.tokens("len1");
     for (const DecoderOptions& options : {DecoderOptions::exact(), exact_absorbed(), DecoderOptions{}}) {
-      GoldenModel model(fixture.folder, GetParam(), options);
+      GoldenModel model(fixture.folder, GetParam(), options, /*threads=*/1);
       const Matrix alone = model.logits(ids);
       const auto cache = model.make_cache(8);
-      const std::vector<int32_t> pages = {6, 1}, other_pages = {3}, one_pages = {0};
+      const std::vector<int32_t> pages = {6, 1}, more_pages = {4, 5}, other_pages = {3}, one_pages = {0};
       expect_same_bits(model.logits_in_chunks(ids, *cache, pages, {65}), alone, "on pages");
-      expect_same_bits(
-          model.logits_in_chunks(ids, *cache, other_pages.size() ? std::vector<int32_t>{4, 5} : pages, {1}), alone,
-          "token by token");
+      expect_same_bits(model.logits_in_chunks(ids, *cache, more_pages, {1}), alone, "token by token");
       expect_same_bits(model.logits_in_chunks(ids, *cache, pages, {5, 17, 40, 3}), alone, "in chunks");
 
       Batch batch;
@@ -252,6 +251,20 @@ TEST_P(EveryKernelSet, SameBitsInChunksAndAmongNeighbours) {
       expect_same_bits({together[0]}, {model.logits(other).back()}, "first of three");
       together.erase(together.begin());
       expect_same_bits(together, alone, "second of three");
+    }
+  });
+}
+
+TEST_P(EveryKernelSet, SameBitsOnAnyNumberOfThreads) {
+  for_each_fixture([](const Fixture& fixture) {
+    const Goldens goldens(fixture.goldens);
+    const auto ids = goldens.tokens("len65");
+    for (const DecoderOptions& options : {DecoderOptions::exact(), DecoderOptions{}}) {
+      const Matrix one = GoldenModel(fixture.folder, GetParam(), options, 1).logits(ids);
+      for (const int threads : {2, 3, 7}) {
+        expect_same_bits(GoldenModel(fixture.folder, GetParam(), options, threads).logits(ids), one,
+                         fmt::format("{} threads", threads));
+      }
     }
   });
 }
@@ -373,6 +386,37 @@ TEST(GoldenFp8, Dequantised) {
         decode_row(weight, r, row.data());
         for (int64_t c = 0; c < weight.cols; ++c) {
           ASSERT_EQ(row[static_cast<size_t>(c)], wanted[static_cast<size_t>(r * weight.cols + c)]) << name;
+        }
+      }
+    }
+  }
+}
+
+// The other way: scale = amax / 448 of a block of 128 by 128, codes of w / scale.
+TEST(GoldenFp8, Quantised) {
+  for (const Fixture& fixture : all_fixtures()) {
+    const Goldens goldens(fixture.goldens);
+    const auto source = open_source(fixture.folder);
+    for (const std::string& name : goldens.names("fp8/source/")) {
+      const Tensor codes = source->find(name)->values, scales = source->find(name + "_scale_inv")->values;
+      const auto w = goldens.reals("fp8/source/" + name);
+      const int64_t cols = codes.cols();
+      std::vector<float> most(static_cast<size_t>(scales.elements()));
+      const auto block = [&](int64_t r, int64_t c) { return static_cast<size_t>(r / 128 * scales.cols() + c / 128); };
+      for (int64_t r = 0; r < codes.rows(); ++r) {
+        for (int64_t c = 0; c < cols; ++c) {
+          most[block(r, c)] = std::max(most[block(r, c)], static_cast<float>(std::abs(w[r * cols + c])));
+        }
+      }
+      for (size_t b = 0; b < most.size(); ++b) {
+        float stored;
+        std::memcpy(&stored, scales.data() + b * sizeof stored, sizeof stored);
+        ASSERT_EQ(most[b] / 448, stored) << name << " block " << b;
+      }
+      for (int64_t r = 0; r < codes.rows(); ++r) {
+        for (int64_t c = 0; c < cols; ++c) {
+          const float value = static_cast<float>(w[r * cols + c]) / (most[block(r, c)] / 448);
+          ASSERT_EQ(f32_to_e4m3(value), static_cast<uint8_t>(codes.row(r)[c])) << name << " at " << r << ", " << c;
         }
       }
     }

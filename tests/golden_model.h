@@ -26,12 +26,12 @@
 namespace r1 {
 
 // The backend of one kernel set, forced as R1_ISA forces it.
-inline std::unique_ptr<Backend> open_kernel_set(const std::string& set) {
+inline std::unique_ptr<Backend> open_kernel_set(const std::string& set, int threads = 0) {
   if (set == "reference") return open_backend("reference");
   const char* before = std::getenv("R1_ISA");
   const std::string saved = before == nullptr ? "" : before;
   setenv("R1_ISA", set.c_str(), 1);
-  std::unique_ptr<Backend> backend = open_backend("cpu");
+  std::unique_ptr<Backend> backend = open_backend("cpu", threads);
   if (before == nullptr) {
     unsetenv("R1_ISA");
   } else {
@@ -59,8 +59,8 @@ inline Matrix rows_of(const Tensor& tensor) {
 // A model, its backend, and a cache of a few pages.
 class GoldenModel {
  public:
-  GoldenModel(const std::filesystem::path& path, const std::string& kernel_set, DecoderOptions options)
-      : backend_(open_kernel_set(kernel_set)),
+  GoldenModel(const std::filesystem::path& path, const std::string& kernel_set, DecoderOptions options, int threads = 0)
+      : backend_(open_kernel_set(kernel_set, threads)),
         source_(open_source(path)),
         config_(read_model_config(source_->config(), source_->path())),
         decoder_(*source_, config_, *backend_, options),
