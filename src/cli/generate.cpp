@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/memory.h"
 #include "base/random.h"
 #include "cli/answer.h"
 #include "cli/batch_input.h"
 #include "cli/batch_output.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -108,10 +108,11 @@ Job job_of(const BatchLine& line, const GenerateOptions& options, const LoadedMo
   return job;
 }
 
-// Positions that a job may come to need.
+// Positions to hold for a job. One that may answer as long as it likes seldom does: if many do, the youngest wait.
 int64_t need(const Job& job, int64_t context) {
+  constexpr int64_t kUsualAnswer = 1024;
   const auto prompt = static_cast<int64_t>(job.request.prompt.size());
-  const int64_t whole = job.request.max_tokens < 0 ? context : prompt + job.request.max_tokens;
+  const int64_t whole = prompt + (job.request.max_tokens < 0 ? kUsualAnswer : job.request.max_tokens);
   return (std::min(whole, context) + kPagePositions - 1) / kPagePositions * kPagePositions;
 }
 

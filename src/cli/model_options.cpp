@@ -25,7 +25,7 @@ void ModelOptions::declare_compute(Options& options) {
                      "float32 throughout: slower, and bit for bit what the reference says within its tolerance");
   options.add("context", context, "N", "longest sequence in tokens, prompt and answer")
       .range(1, 1 << 30)
-      .otherwise("the model's, at most 8192");
+      .otherwise("the model's, at most 4096");
 }
 
 void ModelOptions::declare_template(Options& options) {

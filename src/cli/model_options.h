@@ -42,7 +42,7 @@ std::unique_ptr<Engine> start_engine(LoadedModel& model, const EngineOptions& op
 std::string memory_text(const MemoryPlan& plan);
 
 // Longest context that a default gives: long enough for a thought, small enough for a laptop.
-inline constexpr int64_t kUsualContext = 8192;
+inline constexpr int64_t kUsualContext = 4096;
 
 struct SamplingOptions {
   std::optional<float> temperature, top_p, min_p;

@@ -39,7 +39,7 @@ struct Engine::State {
         cache(backend, decoder_.kv_shape(), decoder_.kv_layers(), cache_pages(options_)),
         pool(cache.pages()),
         scheduler(pool, options),
-        runner(decoder_, backend, cache),
+        runner(decoder_, backend, cache, planned_activation_bytes(decoder_.config(), decoder_.options(), options)),
         sampler(allowed_tokens(tokenizer_, decoder_.config().vocabulary)) {}
 
   const Decoder* decoder;

@@ -12,8 +12,11 @@ namespace r1 {
 
 class Runner {
  public:
-  Runner(const Decoder& decoder, Backend& backend, KvCache& cache)
-      : decoder_(&decoder), backend_(&backend), cache_(&cache), arena_(backend) {}
+  // `activation_bytes`: what the largest pass will need (planned_activation_bytes), taken at once.
+  Runner(const Decoder& decoder, Backend& backend, KvCache& cache, size_t activation_bytes)
+      : decoder_(&decoder), backend_(&backend), cache_(&cache), arena_(backend) {
+    arena_.reserve(activation_bytes);
+  }
 
   // One row whose logits somebody wants: the row of `turn` that stands at `position`.
   struct Wanted {

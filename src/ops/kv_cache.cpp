@@ -1,5 +1,7 @@
 #include "ops/kv_cache.h"
 
+#include <cstring>
+
 namespace r1 {
 
 KvCache::KvCache(Backend& backend, KvShape shape, int layers, int32_t pages)
@@ -9,7 +11,9 @@ KvCache::KvCache(Backend& backend, KvShape shape, int layers, int32_t pages)
       block_bytes_(backend.kv_block_bytes(shape)),
       page_bytes_(page_bytes(backend, shape, layers)) {
   R1_CHECK(pages > 0 && layers > 0, "{} pages of {} layers", pages, layers);
-  memory_ = static_cast<std::byte*>(backend_->allocate(page_bytes_ * static_cast<size_t>(pages_)));
+  const size_t bytes = page_bytes_ * static_cast<size_t>(pages_);
+  memory_ = static_cast<std::byte*>(backend_->allocate(bytes));
+  std::memset(memory_, 0, bytes);  // taken now: a plan that holds from the start, and no page faults while answering
 }
 
 KvCache::~KvCache() { backend_->release(memory_, page_bytes_ * static_cast<size_t>(pages_)); }
