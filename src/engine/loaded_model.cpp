@@ -11,8 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The process itself with its libraries, before any model: measured resident size of `r1 version`.
-constexpr size_t kProgramBytes = size_t{8} << 20;
+// The process itself before any model, without the clean pages of its files: heap and data of its libraries.
+constexpr size_t kProgramBytes = size_t{2} << 20;
 
 std::optional<int32_t> token_id(const GgufMetadata& metadata, const std::string& key) {
   const auto id = metadata.integer("tokenizer.ggml." + key + "_token_id");

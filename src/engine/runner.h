@@ -1,6 +1,7 @@
 // Runner: turns -> one Batch -> the decoder -> logits, handed out row by row.
 #pragma once
 
+#include <cstring>
 #include <functional>
 #include <span>
 #include <vector>
@@ -16,6 +17,8 @@ class Runner {
   Runner(const Decoder& decoder, Backend& backend, KvCache& cache, size_t activation_bytes)
       : decoder_(&decoder), backend_(&backend), cache_(&cache), arena_(backend) {
     arena_.reserve(activation_bytes);
+    std::memset(arena_.take(activation_bytes), 0, activation_bytes);  // touched now, as the pages are
+    arena_.reset();
   }
 
   // One row whose logits somebody wants: the row of `turn` that stands at `position`.

@@ -13,9 +13,8 @@
 namespace r1 {
 namespace {
 
-constexpr int kChunk =
-    512;  // columns expanded at a time: whole units of every type, and whole groups that share a header
-constexpr int kChunkBlocks = kChunk / kBlock;
+// Columns expanded at a time: whole units of every type, and whole groups that share a header.
+constexpr int kChunk = 512, kChunkBlocks = kChunk / kBlock;
 
 template <int R, int M>
 using Totals = Floats[R][M];
@@ -488,22 +487,19 @@ void multiply_panel(const TileProduct& p, const ChunkStep& step) {
   }
 }
 
+// M, or what the set has registers for: the cases below that no set of fewer tokens can meet are then no code of their own.
+constexpr int at_most(int tokens) { return tokens < kRegisterTokens ? tokens : kRegisterTokens; }
+
 template <class Form, int R>
 R1_INLINE void multiply_panel_of(int tokens, const TileProduct& p, const ChunkStep& step) {
   static_assert(kRegisterTokens <= 6);
   switch (tokens) {
-    case 1:
-      return multiply_panel<Form, R, 1>(p, step);
-    case 2:
-      return multiply_panel<Form, R, 2>(p, step);
-    case 3:
-      return multiply_panel < Form, R, kRegisterTokens < 3 ? 1 : 3 > (p, step);
-    case 4:
-      return multiply_panel < Form, R, kRegisterTokens < 4 ? 1 : 4 > (p, step);
-    case 5:
-      return multiply_panel < Form, R, kRegisterTokens < 5 ? 1 : 5 > (p, step);
-    case 6:
-      return multiply_panel < Form, R, kRegisterTokens < 6 ? 1 : 6 > (p, step);
+    case 1: return multiply_panel<Form, R, 1>(p, step);
+    case 2: return multiply_panel<Form, R, at_most(2)>(p, step);
+    case 3: return multiply_panel<Form, R, at_most(3)>(p, step);
+    case 4: return multiply_panel<Form, R, at_most(4)>(p, step);
+    case 5: return multiply_panel<Form, R, at_most(5)>(p, step);
+    case 6: return multiply_panel<Form, R, at_most(6)>(p, step);
   }
 }
 
@@ -528,28 +524,70 @@ void multiply_tiles(const TileProduct& p, int64_t tile) {
 template <class A>
 void multiply(const TileProduct& p) {
   if constexpr (A::kDirect) {
-    switch (p.tokens) {
-      case 1:
-        return multiply_direct<A, 1>(p);
-      case 2:
-        return multiply_direct<A, 2>(p);
-      case 3:
-        if (kRegisterTokens == 3) return multiply_direct < A, kRegisterTokens == 3 ? 3 : 1 > (p);
-        break;
-      case 4:
-        if (kRegisterTokens >= 4) return multiply_direct < A, kRegisterTokens < 4 ? 1 : 4 > (p);
-        break;
-      case 6:
-        if (kRegisterTokens >= 6) return multiply_direct < A, kRegisterTokens < 6 ? 1 : 6 > (p);
-        break;
-      default:
-        break;
+    switch (p.tokens <= kRegisterTokens ? p.tokens : 0) {
+      case 1: return multiply_direct<A, 1>(p);
+      case 2: return multiply_direct<A, at_most(2)>(p);
+      case 3: return multiply_direct<A, at_most(3)>(p);
+      case 4: return multiply_direct<A, at_most(4)>(p);
+      case 6: return multiply_direct<A, at_most(6)>(p);
+      default: break;
     }
   }
   const int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
   int64_t tile = 0;
   for (; tile + kRegisterTiles <= tiles; tile += kRegisterTiles) multiply_tiles<A, kRegisterTiles>(p, tile);
   for (; tile < tiles; ++tile) multiply_tiles<A, 1>(p, tile);
+}
+
+// ---- what the arithmetic units can do at best ----
+
+// Multiply-adds from registers alone, as many independent chains as the products have. The operand that changes is read so that
+// nothing can be computed ahead of the loop.
+template <class Step>
+R1_INLINE int64_t repeat(int64_t rounds, int per_lane, Step step) {
+  for (int64_t round = 0; round < rounds; ++round) step(static_cast<int>(round % 16));
+  return rounds * kRegisterTiles * kRegisterTokens * kTileRows * per_lane;
+}
+
+constexpr int kChains = kRegisterTiles * kRegisterTokens;  // of different beginnings, or a compiler would see that they are one
+static_assert(kChains <= 16);
+
+int64_t peak_f32(int64_t rounds, std::byte* lines) {
+  Floats sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
+  const Floats weights = as_floats(line_at(lines, 0));
+  const int64_t done = repeat(rounds, 1, [&](int line) __attribute__((always_inline)) {
+    const Floats x = as_floats(line_at(lines, line));
+    R1_UNROLL
+    for (int i = 0; i < kChains; ++i) sums[i] = fma(weights, x, sums[i]);
+  });
+  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
+  return done;
+}
+
+int64_t peak_bf16(int64_t rounds, std::byte* lines) {
+  Floats sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
+  const Ints weights = line_at(lines, 0);
+  const int64_t done = repeat(rounds, 2, [&](int line) __attribute__((always_inline)) {
+    const Ints x = line_at(lines, line);
+    R1_UNROLL
+    for (int i = 0; i < kChains; ++i) sums[i] = dot2_bf16(sums[i], weights, x);
+  });
+  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
+  return done;
+}
+
+int64_t peak_int8(int64_t rounds, std::byte* lines) {
+  Ints sums[kChains], weights[3] = {line_at(lines, 0), line_at(lines, 1), line_at(lines, 2)};
+  for (int i = 0; i < kChains; ++i) sums[i] = line_at(lines, i);
+  const int64_t done = repeat(rounds, 4, [&](int line) __attribute__((always_inline)) {
+    const Ints x = line_at(lines, line);
+    R1_UNROLL
+    for (int i = 0; i < kChains; ++i) sums[i] = dot4_small(sums[i], weights[i % 3], x);
+  });
+  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, sums[i]);
+  return done;
 }
 
 // ---- the table ----
@@ -583,6 +621,9 @@ constexpr MatmulKernels matmul_kernels() {
   k.make_panel[static_cast<int>(PanelForm::F32)] = make_panel_f32;
   k.make_panel[static_cast<int>(PanelForm::Bf16)] = make_panel_bf16;
   k.make_panel[static_cast<int>(PanelForm::Int8)] = make_panel_int8;
+  k.peak[static_cast<int>(PanelForm::F32)] = peak_f32;
+  k.peak[static_cast<int>(PanelForm::Bf16)] = kBf16Dot ? peak_bf16 : nullptr;
+  k.peak[static_cast<int>(PanelForm::Int8)] = peak_int8;
   const auto set = [&k](DType type, MatmulKernels::Type kernels) { k.types[static_cast<int>(type)] = kernels; };
   set(DType::F32, plain<DType::F32>());
   set(DType::F16, plain<DType::F16>());

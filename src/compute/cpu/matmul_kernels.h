@@ -48,6 +48,9 @@ struct MatmulKernels {
   size_t scratch_bytes;  // per thread
   // Lays `tokens` rows (`cols` numbers each, `stride` floats apart) out as one panel.
   void (*make_panel[kPanelForms])(const float* x, int64_t stride, int tokens, int64_t cols, std::byte* panel);
+  // The arithmetic of a form with operands in registers, for benchmarks: `rounds` rounds on 16 lines of small numbers, which are
+  // overwritten. Returns the multiply-adds done. Null where the set has no such instruction.
+  int64_t (*peak[kPanelForms])(int64_t rounds, std::byte* lines);
   struct Type {
     PanelForm form[2];  // what each Precision wants the tokens in
     void (*multiply[2])(const TileProduct&);
