@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/loaded_model.h"
-#include "text/tokenizer_cases.h"
+#include "tokenizer_cases.h"
 
 namespace r1 {
 namespace {

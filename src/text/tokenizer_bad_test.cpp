@@ -4,8 +4,8 @@
 #include <functional>
 #include <random>
 
-#include "text/tokenizer_cases.h"
 #include "text/vocabulary.h"
+#include "tokenizer_cases.h"
 
 namespace r1 {
 namespace {

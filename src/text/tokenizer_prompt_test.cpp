@@ -5,9 +5,9 @@
 #include <random>
 
 #include "base/utf8.h"
-#include "text/tokenizer_cases.h"
 #include "text/unicode_classes.h"
 #include "text/vocabulary.h"
+#include "tokenizer_cases.h"
 
 namespace r1 {
 namespace {

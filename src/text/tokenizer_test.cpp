@@ -5,8 +5,8 @@
 #include <chrono>
 
 #include "base/utf8.h"
-#include "text/tokenizer_cases.h"
 #include "text/unicode_classes.h"
+#include "tokenizer_cases.h"
 
 namespace r1 {
 namespace {
