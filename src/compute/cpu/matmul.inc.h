@@ -487,19 +487,26 @@ void multiply_panel(const TileProduct& p, const ChunkStep& step) {
   }
 }
 
-// M, or what the set has registers for: the cases below that no set of fewer tokens can meet are then no code of their own.
+// M, or what the set has registers for: the cases below that no set of fewer tokens can meet are then no code of their
+// own.
 constexpr int at_most(int tokens) { return tokens < kRegisterTokens ? tokens : kRegisterTokens; }
 
 template <class Form, int R>
 R1_INLINE void multiply_panel_of(int tokens, const TileProduct& p, const ChunkStep& step) {
   static_assert(kRegisterTokens <= 6);
   switch (tokens) {
-    case 1: return multiply_panel<Form, R, 1>(p, step);
-    case 2: return multiply_panel<Form, R, at_most(2)>(p, step);
-    case 3: return multiply_panel<Form, R, at_most(3)>(p, step);
-    case 4: return multiply_panel<Form, R, at_most(4)>(p, step);
-    case 5: return multiply_panel<Form, R, at_most(5)>(p, step);
-    case 6: return multiply_panel<Form, R, at_most(6)>(p, step);
+    case 1:
+      return multiply_panel<Form, R, 1>(p, step);
+    case 2:
+      return multiply_panel<Form, R, at_most(2)>(p, step);
+    case 3:
+      return multiply_panel<Form, R, at_most(3)>(p, step);
+    case 4:
+      return multiply_panel<Form, R, at_most(4)>(p, step);
+    case 5:
+      return multiply_panel<Form, R, at_most(5)>(p, step);
+    case 6:
+      return multiply_panel<Form, R, at_most(6)>(p, step);
   }
 }
 
@@ -525,12 +532,18 @@ template <class A>
 void multiply(const TileProduct& p) {
   if constexpr (A::kDirect) {
     switch (p.tokens <= kRegisterTokens ? p.tokens : 0) {
-      case 1: return multiply_direct<A, 1>(p);
-      case 2: return multiply_direct<A, at_most(2)>(p);
-      case 3: return multiply_direct<A, at_most(3)>(p);
-      case 4: return multiply_direct<A, at_most(4)>(p);
-      case 6: return multiply_direct<A, at_most(6)>(p);
-      default: break;
+      case 1:
+        return multiply_direct<A, 1>(p);
+      case 2:
+        return multiply_direct<A, at_most(2)>(p);
+      case 3:
+        return multiply_direct<A, at_most(3)>(p);
+      case 4:
+        return multiply_direct<A, at_most(4)>(p);
+      case 6:
+        return multiply_direct<A, at_most(6)>(p);
+      default:
+        break;
     }
   }
   const int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
@@ -541,26 +554,28 @@ void multiply(const TileProduct& p) {
 
 // ---- what the arithmetic units can do at best ----
 
-// Multiply-adds from registers alone, as many independent chains as the products have. The operand that changes is read so that
-// nothing can be computed ahead of the loop.
+// Multiply-adds from registers alone, as many independent chains as the products have. The operand that changes is read
+// so that nothing can be computed ahead of the loop.
 template <class Step>
 R1_INLINE int64_t repeat(int64_t rounds, int per_lane, Step step) {
   for (int64_t round = 0; round < rounds; ++round) step(static_cast<int>(round % 16));
   return rounds * kRegisterTiles * kRegisterTokens * kTileRows * per_lane;
 }
 
-constexpr int kChains = kRegisterTiles * kRegisterTokens;  // of different beginnings, or a compiler would see that they are one
+constexpr int kChains =
+    kRegisterTiles * kRegisterTokens;  // of different beginnings, or a compiler would see that they are one
 static_assert(kChains <= 16);
 
 int64_t peak_f32(int64_t rounds, std::byte* lines) {
   Floats sums[kChains];
   for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
   const Floats weights = as_floats(line_at(lines, 0));
-  const int64_t done = repeat(rounds, 1, [&](int line) __attribute__((always_inline)) {
-    const Floats x = as_floats(line_at(lines, line));
-    R1_UNROLL
-    for (int i = 0; i < kChains; ++i) sums[i] = fma(weights, x, sums[i]);
-  });
+  const int64_t done = repeat(
+      rounds, 1, [&](int line) __attribute__((always_inline)) {
+        const Floats x = as_floats(line_at(lines, line));
+        R1_UNROLL
+        for (int i = 0; i < kChains; ++i) sums[i] = fma(weights, x, sums[i]);
+      });
   for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
   return done;
 }
@@ -569,11 +584,12 @@ int64_t peak_bf16(int64_t rounds, std::byte* lines) {
   Floats sums[kChains];
   for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
   const Ints weights = line_at(lines, 0);
-  const int64_t done = repeat(rounds, 2, [&](int line) __attribute__((always_inline)) {
-    const Ints x = line_at(lines, line);
-    R1_UNROLL
-    for (int i = 0; i < kChains; ++i) sums[i] = dot2_bf16(sums[i], weights, x);
-  });
+  const int64_t done = repeat(
+      rounds, 2, [&](int line) __attribute__((always_inline)) {
+        const Ints x = line_at(lines, line);
+        R1_UNROLL
+        for (int i = 0; i < kChains; ++i) sums[i] = dot2_bf16(sums[i], weights, x);
+      });
   for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
   return done;
 }
@@ -581,11 +597,12 @@ int64_t peak_bf16(int64_t rounds, std::byte* lines) {
 int64_t peak_int8(int64_t rounds, std::byte* lines) {
   Ints sums[kChains], weights[3] = {line_at(lines, 0), line_at(lines, 1), line_at(lines, 2)};
   for (int i = 0; i < kChains; ++i) sums[i] = line_at(lines, i);
-  const int64_t done = repeat(rounds, 4, [&](int line) __attribute__((always_inline)) {
-    const Ints x = line_at(lines, line);
-    R1_UNROLL
-    for (int i = 0; i < kChains; ++i) sums[i] = dot4_small(sums[i], weights[i % 3], x);
-  });
+  const int64_t done = repeat(
+      rounds, 4, [&](int line) __attribute__((always_inline)) {
+        const Ints x = line_at(lines, line);
+        R1_UNROLL
+        for (int i = 0; i < kChains; ++i) sums[i] = dot4_small(sums[i], weights[i % 3], x);
+      });
   for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, sums[i]);
   return done;
 }

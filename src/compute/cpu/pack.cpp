@@ -42,7 +42,9 @@ uint32_t gather_bits(uint32_t spread) {
   }
   return word;
 }
-uint32_t swap_middle(uint32_t word) { return (word & 0xff0000ff) | (word & 0x0000ff00) << 8 | (word & 0x00ff0000) >> 8; }
+uint32_t swap_middle(uint32_t word) {
+  return (word & 0xff0000ff) | (word & 0x0000ff00) << 8 | (word & 0x00ff0000) >> 8;
+}
 
 struct Unit {
   std::byte *header, *body;
@@ -95,7 +97,8 @@ void pack_tile(const Tensor& stored, int64_t first, int count, std::byte* tile) 
   constexpr TileLayout layout = tile_layout(kType);
   constexpr int64_t kGroup = kGroupColumns / layout.columns;
   const int64_t bytes = row_bytes(kType, stored.cols());
-  const int64_t whole = bytes / layout.source_bytes;  // units without the ragged one at the end of a row of plain numbers
+  const int64_t whole =
+      bytes / layout.source_bytes;  // units without the ragged one at the end of a row of plain numbers
   for (int64_t begin = 0; begin < whole; begin += kGroup) {
     const int64_t end = std::min(whole, begin + kGroup);
     for (int row = 0; row < count; ++row) {
@@ -118,7 +121,8 @@ using PackTile = void (*)(const Tensor& stored, int64_t first, int count, std::b
 PackTile pack_tile_of(DType dtype) {
   switch (dtype) {
 #define R1_CASE(type) \
-  case DType::type: return pack_tile<DType::type>;
+  case DType::type:   \
+    return pack_tile<DType::type>;
     R1_CASE(F32)
     R1_CASE(F16)
     R1_CASE(BF16)
@@ -137,7 +141,8 @@ PackTile pack_tile_of(DType dtype) {
     R1_CASE(IQ4_XS)
     R1_CASE(MXFP4)
 #undef R1_CASE
-    case DType::I32: break;
+    case DType::I32:
+      break;
   }
   R1_CHECK(false, "weights of dtype {}", name(dtype));
   return nullptr;
@@ -163,7 +168,8 @@ Weight pack_weight(const Weight& stored, ThreadPool& pool) {
   pool.parallel_for(tiles_of(stored.rows), [&](int64_t begin, int64_t end) {
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t first = tile * kTileRows;
-      pack_tile(stored.values, first, static_cast<int>(std::min<int64_t>(kTileRows, stored.rows - first)), memory + tile * tile_bytes);
+      pack_tile(stored.values, first, static_cast<int>(std::min<int64_t>(kTileRows, stored.rows - first)),
+                memory + tile * tile_bytes);
     }
   });
   if (const int64_t scales = scale_count(stored.dtype, stored.rows, stored.cols); scales > 0) {

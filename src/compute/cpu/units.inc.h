@@ -1,11 +1,12 @@
-// Every quantised type as the kernels see it: a Unit hands out, block by block of 32 columns, the eight lines of bytes that dot4
-// eats (16 rows x 4 columns each) and the scales of the 16 rows. Where the words lie is tile_layout.h; the formulas are formats.md 5.
+// Every quantised type as the kernels see it: a Unit hands out, block by block of 32 columns, the eight lines of bytes
+// that dot4 eats (16 rows x 4 columns each) and the scales of the 16 rows. Where the words lie is tile_layout.h; the
+// formulas are formats.md 5.
 //
-// A weight is scale * (byte - kOffset) [- low]: the offset costs nothing (accumulators start at -offset * sum of the quants), a
-// minimum ("low", given with the sign that subtracts) costs one multiply-add per block and token.
-// Each type: kColumns per unit; kScales per block (2: one per 16 columns); kLow: it has minima; kOffset; kSmall: bytes below 128;
-// open(header, slot, body), then scale(b, half), low(b, half) and line(b, g) for block b of the unit and columns 4g … 4g + 3.
-// Included by isa_*.cpp after a simd_*.h.
+// A weight is scale * (byte - kOffset) [- low]: the offset costs nothing (accumulators start at -offset * sum of the
+// quants), a minimum ("low", given with the sign that subtracts) costs one multiply-add per block and token. Each type:
+// kColumns per unit; kScales per block (2: one per 16 columns); kLow: it has minima; kOffset; kSmall: bytes below 128;
+// open(header, slot, body), then scale(b, half), low(b, half) and line(b, g) for block b of the unit and columns 4g …
+// 4g + 3. Included by isa_*.cpp after a simd_*.h.
 
 namespace r1 {
 namespace {
@@ -89,8 +90,9 @@ struct Unit<DType::Q5_1> : SmallBlockLow {
 
 // The values of IQ4 codes plus kWideOffset, and those of FP4 codes (doubled) plus 16.
 constexpr int8_t iq4(int value) { return static_cast<int8_t>(value + kWideOffset); }
-alignas(16) constexpr int8_t kIq4Table[16] = {iq4(-127), iq4(-104), iq4(-83), iq4(-65), iq4(-49), iq4(-35), iq4(-22), iq4(-10),
-                                              iq4(1),    iq4(13),   iq4(25),  iq4(38),  iq4(53),  iq4(69),  iq4(89),  iq4(113)};
+alignas(16) constexpr int8_t kIq4Table[16] = {iq4(-127), iq4(-104), iq4(-83), iq4(-65), iq4(-49), iq4(-35),
+                                              iq4(-22),  iq4(-10),  iq4(1),   iq4(13),  iq4(25),  iq4(38),
+                                              iq4(53),   iq4(69),   iq4(89),  iq4(113)};
 alignas(16) constexpr int8_t kFp4Table[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
 template <>
@@ -105,7 +107,8 @@ struct Unit<DType::MXFP4> : SmallBlock {
   R1_INLINE void open(const std::byte* header, int slot, const std::byte* words) {
     const Ints e = load_u8(header + 16 * slot);  // 2^(e - 128): subnormal for 0 and 1
     const Ints zero = equal(e, splat_int(0)), one = equal(e, splat_int(1)), normal = (zero | one) ^ splat_int(-1);
-    d = as_floats((shift_left(e - splat_int(1), 23) & normal) | (zero & splat_int(0x00200000)) | (one & splat_int(0x00400000)));
+    d = as_floats((shift_left(e - splat_int(1), 23) & normal) | (zero & splat_int(0x00200000)) |
+                  (one & splat_int(0x00400000)));
     body = words;
   }
   R1_INLINE Ints line(int, int g) const { return look_up(kFp4Table, nibble_line(body, g)); }
@@ -167,7 +170,8 @@ struct Unit<DType::Q6_K> : SuperBlock {
   }
   R1_INLINE Floats low(int, int) const { return splat(0); }
   R1_INLINE Ints line(int b, int g) const {
-    const std::byte* part = body + 64 * (4 + 24 * (b / 4));  // of 128 columns: high and low lines by turns, then low ones
+    const std::byte* part =
+        body + 64 * (4 + 24 * (b / 4));  // of 128 columns: high and low lines by turns, then low ones
     const int i = b % 4;
     const Ints low = nibbles(line_at(part, i % 2 == 0 ? 2 * g + 1 : 16 + g), i / 2), high = line_at(part, 2 * g);
     const Ints top = splat_int(0x30303030);
@@ -228,7 +232,8 @@ struct Unit<DType::IQ4_XS> : SuperBlock {
     body = words;
   }
   R1_INLINE Floats scale(int b, int) const {
-    const Ints low = shift_right(line_at(body, 0), 4 * b) & splat_int(15), high = shift_right(scales_high, 2 * b) & splat_int(3);
+    const Ints low = shift_right(line_at(body, 0), 4 * b) & splat_int(15),
+               high = shift_right(scales_high, 2 * b) & splat_int(3);
     return to_floats((low | shift_left(high, 4)) - splat_int(32)) * d;
   }
   R1_INLINE Floats low(int, int) const { return splat(0); }
