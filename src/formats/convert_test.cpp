@@ -327,6 +327,32 @@ TEST_F(Convert, RefusesWhatTheTargetCannotSay) {
     EXPECT_EQ(entry.path().filename(), "something");
 }
 
+// Fields of another kind, or of any size, are Errors that name them.
+TEST_F(Convert, HostileConfigs) {
+  R1_DATA_OR_SKIP(path, "fixtures/deepseek_v3");
+  const Json config = open_source(path)->config();
+  ConvertOptions options;
+  options.dtype = DType::F32;
+  std::filesystem::copy_file(path / "model.safetensors", folder_ / "model.safetensors");
+  for (const auto& [key, value] : config.items()) {
+    for (const Json& other :
+         {Json(nullptr), Json("text"), Json(-1), Json(INT32_MAX), Json(INT64_MIN), Json(1e300), Json::array()}) {
+      Json hostile = config;
+      hostile[key] = other;
+      write_file(folder_ / "config.json", hostile.dump());
+      const auto source = open_source(folder_);
+      for (const char* out : {"x.gguf", "x"}) {
+        try {
+          convert_weights(*source, folder_ / out, options);
+        } catch (const Error& error) {
+          EXPECT_EQ(error.exit(), Exit::kBadModel) << error.what();
+        }
+        std::filesystem::remove_all(folder_ / out);
+      }
+    }
+  }
+}
+
 // A conversion that is stopped leaves nothing behind.
 TEST_F(Convert, StoppedLeavesNothing) {
   R1_DATA_OR_SKIP(path, "fixtures/llama");

@@ -47,11 +47,13 @@ class GgufPlanner {
     const auto layers = source_.config().find("num_hidden_layers");
     if (layers == source_.config().end() || !layers->is_number_integer() || !source_.config().contains("kv_lora_rank"))
       return 0;
-    int64_t count = layers->get<int64_t>();
+    const int64_t main = layers->get<int64_t>();
+    if (main < 0 || main > INT32_MAX) return 0;  // refused when the hyperparameters are read
+    int64_t count = main;
     for (const std::string& name : names_) {
       if (const auto in_layer = split_layer(name, kHubLayer)) count = std::max(count, in_layer->layer + 1);
     }
-    return count - layers->get<int64_t>();
+    return count - main;
   }
 
   void add_rope_divisors() {

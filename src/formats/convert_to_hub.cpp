@@ -200,14 +200,18 @@ void convert_to_hub(const WeightSource& source, const std::filesystem::path& out
   if (options.dtype != DType::F32 && options.dtype != DType::F16 && options.dtype != DType::BF16) {
     fail(Exit::kUsage, "a hub folder cannot be asked for in {}; f32, f16 and bf16 can", name(options.dtype));
   }
-  const Json config = hub_config(source, options.dtype);
-  AtomicFolder folder(out);
-  write_weights(source, folder.temporary(), options);
-  write_file(folder.temporary() / "config.json", config.dump(2) + "\n");
-  if (!source.generation_config().empty())
-    write_file(folder.temporary() / "generation_config.json", source.generation_config().dump(2) + "\n");
-  for (const auto& [name, content] : options.files) write_file(folder.temporary() / name, content);
-  folder.commit();
+  try {
+    const Json config = hub_config(source, options.dtype);
+    AtomicFolder folder(out);
+    write_weights(source, folder.temporary(), options);
+    write_file(folder.temporary() / "config.json", config.dump(2) + "\n");
+    if (!source.generation_config().empty())
+      write_file(folder.temporary() / "generation_config.json", source.generation_config().dump(2) + "\n");
+    for (const auto& [name, content] : options.files) write_file(folder.temporary() / name, content);
+    folder.commit();
+  } catch (const Json::exception& error) {  // a field of another kind than config.json has it
+    fail(Exit::kBadModel, "{}: config.json: {}", source.path(), error.what());
+  }
 }
 
 }  // namespace r1

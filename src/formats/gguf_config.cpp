@@ -154,6 +154,8 @@ class ConfigBuilder {
     if (const int64_t rotated = positive("rope.dimension_count", head); rotated != head) {
       bad("rope.dimension_count", fmt::format("found {}, expected all {} dimensions of a head", rotated, head));
     }
+    if (std::max(heads, kv_heads) * head > INT32_MAX)
+      bad("attention.head_count", "heads times their width is beyond 2^31");
     config_["num_key_value_heads"] = kv_heads;
     config_["head_dim"] = head;
     const bool bias = gguf_.find("blk.0.attn_q.bias") != nullptr || gguf_.find("blk.0.attn_qkv.bias") != nullptr;

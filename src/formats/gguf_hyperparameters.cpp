@@ -104,6 +104,9 @@ class HyperparameterReader {
 
   void read_heads() {
     result_.head_dim = whole("head_dim", whole("hidden_size") / result_.heads);
+    if (result_.head_dim < 1 || result_.head_dim > 65536) {
+      bad("head_dim", fmt::format("found {}, expected 1 to 65536", result_.head_dim));
+    }
     add_count("attention.head_count_kv", result_.kv_heads);
     add_count("attention.key_length", result_.head_dim);
     add_count("attention.value_length", result_.head_dim);

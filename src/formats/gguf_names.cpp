@@ -92,7 +92,8 @@ std::optional<LayerName> leading_number(std::string_view text) {
   int64_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   const size_t digits = static_cast<size_t>(end - text.data());
-  if (problem != std::errc{} || number < 0 || digits == text.size() || *end != '.') return std::nullopt;
+  if (problem != std::errc{} || number < 0 || number > INT32_MAX || digits == text.size() || *end != '.')
+    return std::nullopt;
   if (text[0] == '-' || (text[0] == '0' && digits > 1)) return std::nullopt;
   return LayerName{number, text.substr(digits + 1)};
 }

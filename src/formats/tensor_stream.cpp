@@ -20,6 +20,15 @@ int64_t stored_row(int64_t row, RowOrder order, int64_t width) {
   return head + within % half * 2 + within / half;
 }
 
+// Widths of a hostile config must not overflow what is made of them.
+void check_widths(const KvBShape& shape, const WeightRows& weight) {
+  for (const int64_t width : {shape.heads, shape.nope, shape.value, shape.lora}) {
+    if (width >= 1 && width <= 1 << 20) continue;
+    fail(Exit::kBadModel, "{}: heads, nope, value and latent widths are {}, {}, {} and {}: tensor '{}' cannot be split",
+         weight.file(), shape.heads, shape.nope, shape.value, shape.lora, weight.name());
+  }
+}
+
 void check_kv_b(const WeightRows& weight, int64_t rows, int64_t cols, const char* meaning) {
   if (weight.rows() == rows && weight.cols() == cols) return;
   fail(Exit::kBadModel, "{}: tensor '{}' is {}, expected {} rows of {} ({})", weight.file(), weight.name(),
@@ -88,6 +97,7 @@ TensorStream stacked(std::string name, std::vector<WeightRows> experts) {
 }
 
 TensorStream k_b_of(std::string name, WeightRows kv_b, const KvBShape& shape) {
+  check_widths(shape, kv_b);
   check_kv_b(kv_b, shape.heads * (shape.nope + shape.value), shape.lora,
              "heads times nope and value widths, kv_lora_rank");
   TensorStream stream;
@@ -111,6 +121,7 @@ TensorStream k_b_of(std::string name, WeightRows kv_b, const KvBShape& shape) {
 }
 
 TensorStream v_b_of(std::string name, WeightRows kv_b, const KvBShape& shape) {
+  check_widths(shape, kv_b);
   check_kv_b(kv_b, shape.heads * (shape.nope + shape.value), shape.lora,
              "heads times nope and value widths, kv_lora_rank");
   TensorStream stream;
@@ -127,6 +138,7 @@ TensorStream v_b_of(std::string name, WeightRows kv_b, const KvBShape& shape) {
 }
 
 TensorStream joined_kv_b(std::string name, WeightRows k_b, WeightRows v_b, const KvBShape& shape) {
+  check_widths(shape, k_b);
   check_kv_b(k_b, shape.heads * shape.lora, shape.nope, "heads times kv_lora_rank, nope width");
   check_kv_b(v_b, shape.heads * shape.value, shape.lora, "heads times value width, kv_lora_rank");
   TensorStream stream;
