@@ -1,13 +1,13 @@
 // r1 run: a chat, or one answer to one question.
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "cli/answer_printer.h"
 #include "cli/batch_input.h"
 #include "cli/chat.h"
 #include "cli/conversation.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "base/memory.h"
 #include "cli/batch_input.h"
 #include "cli/batch_output.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -1,7 +1,7 @@
 // r1 show: a model's facts, the memory it will take, and what this machine offers it.
-#include "cli/json_line.h"
 #include "base/memory.h"
 #include "cli/cpu.h"
+#include "cli/json_line.h"
 #include "cli/model_facts.h"
 #include "cli/model_options.h"
 #include "cli/output.h"

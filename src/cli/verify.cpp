@@ -5,11 +5,11 @@
 #include <cmath>
 #include <set>
 
+#include "base/memory.h"
 #include "base/thread_pool.h"
 #include "cli/checksum.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
-#include "base/memory.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

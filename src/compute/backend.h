@@ -1,11 +1,13 @@
-// Backend: one device's memory and kernels. The narrow waist of the house: ops/ above it know no device, kernels below know no model.
+// Backend: one device's memory and kernels. The narrow waist of the house: ops/ above it know no device, kernels below
+// know no model.
 //
-// Kernels are handed valid shapes by ops/ and do not throw. Matrices of activations are F32, row-major, rows may be strided.
-// The reference backend (reference.h) implements everything in plain loops with double sums: it is the specification that every
-// other backend is judged by.
+// Kernels are handed valid shapes by ops/ and do not throw. Matrices of activations are F32, row-major, rows may be
+// strided. The reference backend (reference.h) implements everything in plain loops with double sums: it is the
+// specification that every other backend is judged by.
 //
-// The promise all backends keep (decisions.md 3): the numbers of a row depend on that row, its own keys and the weights alone:
-// not on how many rows there are, on the order of rows, on the number of threads, or on how a sequence was cut into passes.
+// The promise all backends keep (decisions.md 3): the numbers of a row depend on that row, its own keys and the weights
+// alone: not on how many rows there are, on the order of rows, on the number of threads, or on how a sequence was cut
+// into passes.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +21,8 @@
 
 namespace r1 {
 
-// How matrix products round. Exact: float32 throughout (weights decoded to f32). Fast: a backend may round activations (int8, bf16).
+// How matrix products round. Exact: float32 throughout (weights decoded to f32). Fast: a backend may round activations
+// (int8, bf16).
 enum class Precision : uint8_t { Exact, Fast };
 
 // A matrix of weights [rows, cols] = [out, in], as stored and as the backend keeps it. Copies share the packed form.
@@ -33,7 +36,8 @@ struct Weight {
   bool empty() const { return rows == 0; }
 };
 
-// y = x wᵀ + bias for one matrix. x is F32 [n, w.cols], y is F32 [n, w.rows], bias F32 [w.rows] or empty. y must not overlap x.
+// y = x wᵀ + bias for one matrix. x is F32 [n, w.cols], y is F32 [n, w.rows], bias F32 [w.rows] or empty. y must not
+// overlap x.
 struct Projection {
   Tensor y;
   const Weight* weight = nullptr;
@@ -46,7 +50,8 @@ enum class RopePairing : uint8_t { Half, Interleaved };  // element i with i + n
 // Positions per page of the KV cache; fixed (decisions.md 3).
 inline constexpr int kPagePositions = 64;
 
-// What one layer keeps per position. Value inside key (MLA absorbed): the value is the first value_dim numbers of the key.
+// What one layer keeps per position. Value inside key (MLA absorbed): the value is the first value_dim numbers of the
+// key.
 struct KvShape {
   int kv_heads = 0, key_dim = 0, value_dim = 0;
   bool value_in_key = false;
@@ -81,8 +86,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string name() const = 0;         // "reference", "cpu"
-  virtual std::string kernel_set() const = 0;   // decisions.md 12: "reference", "generic", "avx2", "avx512", …
+  virtual std::string name() const = 0;        // "reference", "cpu"
+  virtual std::string kernel_set() const = 0;  // decisions.md 12: "reference", "generic", "avx2", "avx512", …
   virtual int threads() const = 0;
 
   // ---- memory ----
@@ -90,7 +95,8 @@ class Backend {
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* memory, size_t bytes) noexcept = 0;
 
-  // Lays a stored matrix out for this backend. `stored.values` may be forgotten afterwards if the result's `values` is empty.
+  // Lays a stored matrix out for this backend. `stored.values` may be forgotten afterwards if the result's `values` is
+  // empty.
   virtual Weight pack(Weight stored) = 0;
   // What pack() will occupy, for plans.
   virtual size_t packed_bytes(DType dtype, int64_t rows, int64_t cols) const = 0;
@@ -104,37 +110,41 @@ class Backend {
   virtual void add(Tensor y, Tensor a, Tensor b) = 0;
   // y = silu(gate) * up; y may be either.
   virtual void silu_mul(Tensor y, Tensor gate, Tensor up) = 0;
-  // Rotates, in place, columns [first, first + 2 * cols(cos_sin)/2 …): for every row i and head h of `head_dim` columns the
-  // `width` columns from `offset` on. cos_sin is F32 [positions, width]: width/2 cosines, then width/2 sines of that position
-  // (scaled by the cos/sin factor); row i uses cos_sin row positions[i].
-  virtual void rope(Tensor x, std::span<const int32_t> positions, Tensor cos_sin, int heads, int head_dim, int offset, int width,
-                    RopePairing pairing) = 0;
+  // Rotates, in place, columns [first, first + 2 * cols(cos_sin)/2 …): for every row i and head h of `head_dim` columns
+  // the `width` columns from `offset` on. cos_sin is F32 [positions, width]: width/2 cosines, then width/2 sines of
+  // that position (scaled by the cos/sin factor); row i uses cos_sin row positions[i].
+  virtual void rope(Tensor x, std::span<const int32_t> positions, Tensor cos_sin, int heads, int head_dim, int offset,
+                    int width, RopePairing pairing) = 0;
   // y[i] = x[index[i]].
   virtual void gather_rows(Tensor y, Tensor x, std::span<const int32_t> index) = 0;
   // y[i] += sum over j < per_row, in order, of weights[i * per_row + j] * x[index[i * per_row + j]].
-  virtual void combine_rows(Tensor y, Tensor x, std::span<const int32_t> index, std::span<const float> weights, int per_row) = 0;
+  virtual void combine_rows(Tensor y, Tensor x, std::span<const int32_t> index, std::span<const float> weights,
+                            int per_row) = 0;
 
   // ---- products ----
   // Every projection; they are independent of one another and may share x. Row results do not depend on the other rows.
   virtual void linear(std::span<const Projection> projections, Precision precision) = 0;
 
   // ---- experts ----
-  // logits F32 [n, experts]; bias F32 [experts] or empty, added for the choice only. Writes for every row `chosen` experts in
-  // ascending index and their final weights. Ties go to the lower index.
-  virtual void route(Tensor logits, Tensor bias, const RouterRule& rule, std::span<int32_t> experts, std::span<float> weights) = 0;
+  // logits F32 [n, experts]; bias F32 [experts] or empty, added for the choice only. Writes for every row `chosen`
+  // experts in ascending index and their final weights. Ties go to the lower index.
+  virtual void route(Tensor logits, Tensor bias, const RouterRule& rule, std::span<int32_t> experts,
+                     std::span<float> weights) = 0;
 
   // ---- attention ----
   virtual size_t kv_block_bytes(const KvShape& shape) const = 0;  // one page of one layer
-  // Writes the rows' keys [n, kv_heads * key_dim] and values [n, kv_heads * value_dim] (empty if value_in_key) into their pages.
+  // Writes the rows' keys [n, kv_heads * key_dim] and values [n, kv_heads * value_dim] (empty if value_in_key) into
+  // their pages.
   virtual void store_kv(const KvShape& shape, Tensor keys, Tensor values, std::span<const SequenceRows> sequences) = 0;
-  // out [n, heads * value_dim] = softmax(scale * q keysᵀ) values over positions 0 … own position; q [n, heads * key_dim].
-  // Query head h reads kv head h / (heads / kv_heads). Keys are walked in order of position, page by page; work may be split
-  // over positions only at multiples of 1,024, the parts merged in order. Rows were stored before.
-  virtual void attention(Tensor out, Tensor q, const AttentionShape& shape, std::span<const SequenceRows> sequences) = 0;
+  // out [n, heads * value_dim] = softmax(scale * q keysᵀ) values over positions 0 … own position; q [n, heads *
+  // key_dim]. Query head h reads kv head h / (heads / kv_heads). Keys are walked in order of position, page by page;
+  // work may be split over positions only at multiples of 1,024, the parts merged in order. Rows were stored before.
+  virtual void attention(Tensor out, Tensor q, const AttentionShape& shape,
+                         std::span<const SequenceRows> sequences) = 0;
 };
 
-// "cpu" (threads 0: all physical cores) or "reference". R1_ISA=reference makes "cpu" the reference backend; R1_ISA=avx2 and the
-// like force a kernel set. Throws Error(kUsage) for an unknown name or a set that this machine cannot run.
+// "cpu" (threads 0: all physical cores) or "reference". R1_ISA=reference makes "cpu" the reference backend; R1_ISA=avx2
+// and the like force a kernel set. Throws Error(kUsage) for an unknown name or a set that this machine cannot run.
 std::unique_ptr<Backend> open_backend(std::string_view name, int threads = 0);
 
 // Names of the kernel sets this machine can run, slowest first ("reference", "generic", "avx2", …).

@@ -30,7 +30,7 @@ struct Panels {
 struct Product {
   const Projection* projection;
   int64_t first_token;
-  size_t panels;  // index
+  size_t panels;        // index
   int64_t tiles, cost;  // of one tile
 };
 
@@ -59,13 +59,17 @@ size_t find_or_add(Round& round, Panels panels) {
 
 void check(const Projection& projection) {
   const Weight& weight = *projection.weight;
-  R1_CHECK(projection.x.cols() == weight.cols && projection.y.cols() == weight.rows && projection.x.rows() == projection.y.rows(),
-           "x {}, weight [{}, {}], y {}", projection.x.shape_text(), weight.rows, weight.cols, projection.y.shape_text());
+  R1_CHECK(projection.x.cols() == weight.cols && projection.y.cols() == weight.rows &&
+               projection.x.rows() == projection.y.rows(),
+           "x {}, weight [{}, {}], y {}", projection.x.shape_text(), weight.rows, weight.cols,
+           projection.y.shape_text());
   R1_CHECK(weight.packed != nullptr, "a weight [{}, {}] that nobody has packed", weight.rows, weight.cols);
-  R1_CHECK(projection.bias.empty() || projection.bias.elements() == weight.rows, "bias {}", projection.bias.shape_text());
+  R1_CHECK(projection.bias.empty() || projection.bias.elements() == weight.rows, "bias {}",
+           projection.bias.shape_text());
 }
 
-void add_products(std::vector<Round>& rounds, const Projection& projection, Precision precision, const Kernels& kernels) {
+void add_products(std::vector<Round>& rounds, const Projection& projection, Precision precision,
+                  const Kernels& kernels) {
   const Weight& weight = *projection.weight;
   const int64_t n = projection.x.rows();
   if (n == 0 || weight.rows == 0) return;
@@ -74,18 +78,21 @@ void add_products(std::vector<Round>& rounds, const Projection& projection, Prec
   const int64_t stride = projection.x.row_stride() / int64_t{sizeof(float)};
   const int64_t tile_bytes = tile_layout(weight.dtype).tile_bytes(weight.cols);
   for (int64_t token = 0; token < n; token += kTokenBlock) {
-    const Panels panels{projection.x.f32(token), stride, std::min<int64_t>(kTokenBlock, n - token), weight.cols, form, 0};
+    const Panels panels{
+        projection.x.f32(token), stride, std::min<int64_t>(kTokenBlock, n - token), weight.cols, form, 0};
     if (rounds.empty() || rounds.back().panel_bytes + panels.bytes() > kMostPanelBytes) rounds.emplace_back();
     Round& round = rounds.back();
     const size_t index = find_or_add(round, panels);
-    round.products.push_back({&projection, token, index, (weight.rows + kTileRows - 1) / kTileRows, tile_cost(tile_bytes, panels)});
+    round.products.push_back(
+        {&projection, token, index, (weight.rows + kTileRows - 1) / kTileRows, tile_cost(tile_bytes, panels)});
   }
 }
 
 // One region of the pool for the whole list of rounds.
 class Linear {
  public:
-  Linear(Precision precision, const Kernels& kernels, int threads) : precision_(precision), kernels_(kernels.matmul), threads_(threads) {}
+  Linear(Precision precision, const Kernels& kernels, int threads)
+      : precision_(precision), kernels_(kernels.matmul), threads_(threads) {}
 
   // A thread's share of laying tokens out: a range of all (token, block) pairs, rounded to whole blocks of panels.
   void make_panels(const Round& round, int thread, std::byte* scratch) const {
@@ -111,7 +118,8 @@ class Linear {
     const int64_t begin = all * thread / threads_, end = all * (thread + 1) / threads_;
     int64_t before = 0;
     for (const Product& product : round.products) {
-      const int64_t first = first_at(begin, before, product.cost, product.tiles), last = first_at(end, before, product.cost, product.tiles);
+      const int64_t first = first_at(begin, before, product.cost, product.tiles),
+                    last = first_at(end, before, product.cost, product.tiles);
       if (first < last) multiply_tiles(round, product, first, last, panels, tiles);
       before += product.tiles * product.cost;
     }
@@ -123,10 +131,12 @@ class Linear {
     return std::clamp<int64_t>((at - before + size - 1) / size, 0, at <= before ? 0 : count);
   }
 
-  void make_panel(const Panels& panels, int64_t token, int count, int64_t first, int64_t last, std::byte* scratch) const {
+  void make_panel(const Panels& panels, int64_t token, int count, int64_t first, int64_t last,
+                  std::byte* scratch) const {
     std::byte* panel = scratch + panels.at + panels.block_bytes() * (token * blocks_of(panels.cols) + first * count);
     const int64_t cols = std::min<int64_t>(panels.cols, last * kBlock) - first * kBlock;
-    kernels_.make_panel[static_cast<int>(panels.form)](panels.x + token * panels.stride + first * kBlock, panels.stride, count, cols, panel);
+    kernels_.make_panel[static_cast<int>(panels.form)](panels.x + token * panels.stride + first * kBlock, panels.stride,
+                                                       count, cols, panel);
   }
 
   void multiply_tiles(const Round& round, const Product& product, int64_t first, int64_t last, const std::byte* panels,
