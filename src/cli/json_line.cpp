@@ -39,7 +39,12 @@ JsonLine& JsonLine::add_top(std::string_view name, std::span<const std::vector<s
   key(name);
   text_ += '[';
   for (size_t i = 0; i < top.size(); ++i) {
-    text_ += i > 0 ? ", [" : "[";
+    if (i > 0) text_ += ", ";
+    if (top[i].empty()) {
+      text_ += "null";
+      continue;
+    }
+    text_ += '[';
     for (size_t j = 0; j < top[i].size(); ++j) {
       text_ += fmt::format("{}[{}, {}]", j > 0 ? ", " : "", top[i][j].first,
                            float_text(static_cast<double>(top[i][j].second)));

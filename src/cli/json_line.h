@@ -22,7 +22,7 @@ class JsonLine {
   JsonLine& add_ids(std::string_view key, std::span<const int32_t> ids);
   JsonLine& add_float(std::string_view key, double value) { return add_text(key, float_text(value)); }
   JsonLine& add_floats(std::string_view key, std::span<const float> values);  // NaN becomes null
-  // [[[id, logprob], …], …], an empty list for the first position.
+  // [null, [[id, logprob], …], …]: null where nothing comes before.
   JsonLine& add_top(std::string_view key, std::span<const std::vector<std::pair<int32_t, float>>> top);
 
   std::string text() const { return text_ + "}"; }
