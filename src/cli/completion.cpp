@@ -1,4 +1,5 @@
 // r1 completion: scripts that complete verbs, options and their values in a shell, made from what the verbs declare.
+#include "cli/general_options.h"
 #include "cli/output.h"
 #include "cli/suggest.h"
 #include "cli/verb.h"
@@ -19,21 +20,14 @@ std::vector<Declared> declared_verbs() {
   for (const Verb& verb : verbs()) {
     Options options(verb.name);
     const auto action = verb.declare(options);
+    GeneralOptions general;
+    general.declare(options);
     Declared declared{&verb, {}};
     for (const auto& option : options.all()) declared.options.push_back(*option);
-    for (const auto& [name, placeholder, help] : {std::tuple{"help", "", "explain the verb"},
-                                                  {"config", "FILE", "a configuration file"},
-                                                  {"color", "WHEN", "colours"},
-                                                  {"quiet", "", "only errors on stderr"},
-                                                  {"verbose", "", "more on stderr"}}) {
-      Option option;
-      option.name = name;
-      option.placeholder = placeholder;
-      option.help = help;
-      option.file = option.name == "config";
-      if (option.name == "color") option.choices = {"auto", "always", "never"};
-      declared.options.push_back(option);
-    }
+    Option help;
+    help.name = "help";
+    help.help = "explain the verb";
+    declared.options.push_back(std::move(help));
     list.push_back(std::move(declared));
   }
   return list;

@@ -1,4 +1,5 @@
 // r1 config: what is set, and where.
+#include "cli/general_options.h"
 #include "cli/json_line.h"
 #include "cli/output.h"
 #include "cli/settings.h"
@@ -62,14 +63,13 @@ int config(const ConfigOptions& settings, const std::string& file) {
     if (!settings.verb.empty() && verb.name != settings.verb) continue;
     Options options(verb.name);
     const auto action = verb.declare(options);
+    GeneralOptions general;
+    general.declare(options);
     fill_from_settings(options, file);
-    const bool any = std::any_of(options.all().begin(), options.all().end(),
-                                 [](const auto& option) { return option->configurable; });
-    if (!any) continue;
     json[verb.name] = json_of(options);
     text += (text.empty() ? "" : "\n") + text_of(options, settings);
   }
-  if (json.empty()) fail(Exit::kUsage, "no verb '{}' with settings", settings.verb);
+  if (json.empty()) fail(Exit::kUsage, "unknown verb '{}'", settings.verb);
   standard_output().write(settings.json ? json.dump(2) + "\n" : text);
   return 0;
 }

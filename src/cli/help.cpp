@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/general_options.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "cli/suggest.h"
@@ -143,6 +144,8 @@ std::function<int()> declare(Options& options) {
     }
     Options declared(verb->name);
     const auto action = verb->declare(declared);
+    GeneralOptions general;
+    general.declare(declared);
     standard_output().write(help_text(*verb, declared));
     return 0;
   };

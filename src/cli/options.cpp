@@ -166,16 +166,19 @@ void Options::parse_options(const std::vector<std::string>& arguments, std::vect
   }
   *help_wanted = help;
   *rest = app.remaining();
-  if (help) return;
   for (auto& [option, parsed] : declared) {
     if (parsed->count() == 0) continue;
-    if (option->is_switch) {
-      choose(*option, {parsed->as<bool>() ? "true" : "false"}, "command line");
-    } else if (option->counts) {
-      choose(*option, {std::to_string(parsed->count())}, "command line");
-    } else {
-      choose(*option, option->repeatable ? parsed->results() : std::vector<std::string>{parsed->results().back()},
-             "command line");
+    try {
+      if (option->is_switch) {
+        choose(*option, {parsed->as<bool>() ? "true" : "false"}, "command line");
+      } else if (option->counts) {
+        choose(*option, {std::to_string(parsed->count())}, "command line");
+      } else {
+        const auto& results = parsed->results();
+        choose(*option, option->repeatable ? results : std::vector<std::string>{results.back()}, "command line");
+      }
+    } catch (const Error&) {
+      if (!help) throw;  // who asks for help is told, whatever else is wrong
     }
   }
 }

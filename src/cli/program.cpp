@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/error.h"
+#include "cli/general_options.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -16,26 +17,6 @@
 
 namespace r1 {
 namespace {
-
-// Options that every verb has.
-struct GeneralOptions {
-  std::string config, colour = "auto";
-  bool quiet = false;
-  int verbose = 0;
-
-  void declare(Options& options) {
-    options.group("General");
-    options.add("config", config, "FILE", "a configuration file, stronger than the user's and the system's").path();
-    options.add("color", colour, "WHEN", "colours").one_of({"auto", "always", "never"});
-    options.add_switch("q,quiet", quiet, "only errors on stderr");
-    options.add_count("v,verbose", verbose, "more on stderr; twice for debugging").range(0, 9);
-  }
-
-  void apply() const {
-    const Colour when = colour == "always" ? Colour::Always : colour == "never" ? Colour::Never : Colour::Auto;
-    set_terminal({when, quiet ? -1 : verbose});
-  }
-};
 
 int report(const std::string& sentence, const std::string& hint, Exit exit) {
   say(fmt::format("r1: {} {}\n", styled(STDERR_FILENO, Style::Red, "error:"), printable(sentence)));

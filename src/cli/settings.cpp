@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "cli/general_options.h"
 #include "cli/suggest.h"
 #include "cli/verb.h"
 
@@ -34,6 +35,8 @@ Keys configurable_keys() {
   for (const Verb& verb : verbs()) {
     Options options(verb.name);
     verb.declare(options);
+    GeneralOptions general;
+    general.declare(options);
     auto& names = keys[verb.name];
     for (const auto& option : options.all()) {
       if (option->configurable) names.push_back(option->name);
