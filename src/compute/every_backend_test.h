@@ -34,13 +34,17 @@ class EveryBackend : public ::testing::TestWithParam<std::string> {
   std::unique_ptr<Backend> open(int threads = 2) const { return open_kernel_set(GetParam(), threads); }
 };
 
-inline std::vector<std::string> kernel_sets_to_test() {
-  const auto sets = kernel_sets();
-  return {sets.begin(), sets.end()};
+inline std::vector<std::string> kernel_sets_to_test(bool with_reference) {
+  std::vector<std::string> sets(kernel_sets().begin(), kernel_sets().end());
+  if (!with_reference) std::erase(sets, "reference");
+  return sets;
 }
 
-#define R1_EVERY_BACKEND(suite)                                                           \
-  INSTANTIATE_TEST_SUITE_P(Sets, suite, ::testing::ValuesIn(::r1::kernel_sets_to_test()), \
+#define R1_EVERY_BACKEND(suite)                                                               \
+  INSTANTIATE_TEST_SUITE_P(Sets, suite, ::testing::ValuesIn(::r1::kernel_sets_to_test(true)), \
+                           [](const auto& info) { return info.param; })
+#define R1_EVERY_KERNEL_SET(suite)                                                             \
+  INSTANTIATE_TEST_SUITE_P(Sets, suite, ::testing::ValuesIn(::r1::kernel_sets_to_test(false)), \
                            [](const auto& info) { return info.param; })
 
 // A matrix that owns its numbers. `stride` columns lie between rows (0: dense).
