@@ -117,9 +117,9 @@ TEST_F(CliModel, GenerateGoesOnWhereItWasStopped) {
 }
 
 TEST_F(CliModel, AKilledRunLosesNothingThatWasFinished) {
-  write("in.jsonl", prompts(40, 300));
+  write("in.jsonl", prompts(40, 480));
   ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out whole.jsonl").status, 0);
-  r1("generate " + model_ + " --parallel 2 --in in.jsonl --out part.jsonl", "timeout -s KILL 0.4");
+  r1("generate " + model_ + " --parallel 2 --in in.jsonl --out part.jsonl", "timeout -s KILL 0.3");
   const std::string part = read("part.jsonl"), whole = read("whole.jsonl");
   EXPECT_LT(part.size(), whole.size());
   ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out part.jsonl").status, 0);
@@ -325,17 +325,21 @@ class Screen {
       if (::poll(&ready, 1, 100) <= 0) continue;
       char buffer[4096];
       const ssize_t got = ::read(master_, buffer, sizeof buffer);
-      if (got <= 0) return seen_.find(text, from_) != std::string::npos;
+      if (got <= 0) {
+        ::usleep(100000);  // closed: the program is on its way out
+        return false;
+      }
       seen_.append(buffer, static_cast<size_t>(got));
     }
     return false;
   }
 
+  // Of the program, which is about to end; -1 if it does not.
   int status() {
-    while (wait_for("\x01never")) {
-    }
+    wait_for("\x01never");  // reads until the program closes its side
     int status = 0;
-    ::waitpid(std::exchange(child_, -1), &status, 0);
+    if (::waitpid(child_, &status, WNOHANG) != child_) return -1;
+    child_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 

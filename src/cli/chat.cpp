@@ -65,6 +65,7 @@ int Chat::run() {
 }
 
 LineEditor::End Chat::next_line(const std::string& prompt, std::string* line) {
+  if (!typed_ahead_ && input_ended_) return LineEditor::End::EndOfInput;
   if (!typed_ahead_) return editor_.read(prompt, line);
   *line = *std::exchange(typed_ahead_, std::nullopt);
   return LineEditor::End::Line;
@@ -111,6 +112,7 @@ bool Chat::stop_wanted() {
   if (!is_terminal(STDIN_FILENO) || ::poll(&input, 1, 0) != 1 || (input.revents & POLLIN) == 0) return false;
   char buffer[4096];
   const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);  // a terminal hands out whole lines
+  if (got == 0) input_ended_ = true;                                // Ctrl-D: leave when the answer is there
   if (got <= 0) return false;
   const std::string line = trimmed(std::string(buffer, static_cast<size_t>(got)));
   if (line == "/stop") return true;

@@ -35,7 +35,8 @@ class Chat {
   Conversation& conversation_;
   ChatOptions options_;
   LineEditor editor_;
-  std::optional<std::string> typed_ahead_;
+  std::optional<std::string> typed_ahead_;  // a line typed while the answer was written
+  bool input_ended_ = false;
   std::string last_speed_;
 };
 
