@@ -74,7 +74,8 @@ std::string Progress::amount(uint64_t value) const {
 std::string Progress::line(int width) const {
   const double part = total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;
   const double elapsed = seconds();
-  const double rate = elapsed > 0 ? static_cast<double>(done_ - std::min(done_, before_)) / elapsed : 0;
+  // The first moments tell nothing of the rate.
+  const double rate = elapsed > 0.2 ? static_cast<double>(done_ - std::min(done_, before_)) / elapsed : 0;
   std::string numbers = fmt::format("{} / {}{}", amount(done_), amount(total_), noun_.empty() ? "" : " " + noun_);
   if (rate > 0) {
     numbers += unit_ == Unit::Bytes ? fmt::format(", {}/s", bytes_text(rate))
