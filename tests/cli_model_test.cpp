@@ -270,6 +270,14 @@ TEST_F(CliModel, VerifyFindsWhatIsWrong) {
   EXPECT_EQ(sum.status, 7);
   EXPECT_THAT(sum.out, HasSubstr("SHA256SUMS says"));
   std::filesystem::remove(folder_ / "m/SHA256SUMS");
+  // Prose may speak of other sums too: of the package that the file came in.
+  const std::string right = lines(sum.out.substr(sum.out.find("model.safetensors: found ") + 25, 64))[0];
+  write("m/README.md",
+        "model.safetensors: " + right + "\nmodel.safetensors came in a wheel, SHA-256 " + std::string(64, 'b') + "\n");
+  EXPECT_EQ(r1("verify m").status, 0);
+  write("m/README.md", "model.safetensors came in a wheel, SHA-256 " + std::string(64, 'b') + "\n");
+  EXPECT_EQ(r1("verify m").status, 7);
+  std::filesystem::remove(folder_ / "m/README.md");
   const float nan = std::nanf("");
   weights.replace(weights.size() - sizeof nan, sizeof nan, reinterpret_cast<const char*>(&nan), sizeof nan);
   write("m/model.safetensors", weights);

@@ -18,20 +18,20 @@ namespace fs = std::filesystem;
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// The first run of exactly 64 hexadecimal digits, in lower case, or "".
-std::string find_sha256(const std::string& text) {
+// Every run of exactly 64 hexadecimal digits, in lower case.
+std::vector<std::string> find_sha256(const std::string& text) {
+  std::vector<std::string> found;
   for (size_t i = 0; i < text.size();) {
     size_t end = i;
     while (end < text.size() && is_hex(text[end])) ++end;
     if (end - i == 64) {
-      std::string found = text.substr(i, 64);
-      std::transform(found.begin(), found.end(), found.begin(),
+      found.push_back(text.substr(i, 64));
+      std::transform(found.back().begin(), found.back().end(), found.back().begin(),
                      [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      return found;
     }
     i = std::max(end, i + 1);
   }
-  return "";
+  return found;
 }
 
 std::vector<std::string> lines_of(const fs::path& file) {
@@ -74,17 +74,20 @@ std::map<std::string, Expected> expected_checksums(const fs::path& folder) {
   for (const std::string& file : files) {
     if (!fs::is_symlink(folder / file)) continue;
     const std::string blob = fs::read_symlink(folder / file).filename().string();
-    if (blob.size() == 64 && find_sha256(blob) == blob) expected[file] = {blob, "the cache's name for it"};
+    if (find_sha256(blob) == std::vector{blob}) expected[file] = {{blob}, "the cache's name for it"};
   }
   for (const std::string source : {"README.md", "sha256sums.txt", "SHA256SUMS"}) {  // the later, the stronger
     for (const std::string& line : lines_of(folder / source)) {
-      const std::string sha256 = find_sha256(line);
+      const std::vector<std::string> sha256 = find_sha256(line);
       if (sha256.empty()) continue;
       std::string named;  // the longest name in the line: "a.gguf" is also part of "aa.gguf"
       for (const std::string& file : files) {
         if (file.size() > named.size() && line.find(file) != std::string::npos) named = file;
       }
-      if (!named.empty()) expected[named] = {sha256, source};
+      if (named.empty()) continue;
+      Expected& of_file = expected[named];
+      if (of_file.source != source) of_file = {{}, source};
+      of_file.sha256.insert(of_file.sha256.end(), sha256.begin(), sha256.end());
     }
   }
   return expected;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace r1 {
 
@@ -13,7 +14,9 @@ namespace r1 {
 std::string sha256_of(const std::filesystem::path& file, const std::function<void(uint64_t bytes)>& read);
 
 struct Expected {
-  std::string sha256, source;  // source: where it stands, "SHA256SUMS"
+  std::vector<std::string>
+      sha256;          // one; of prose all that stand in a line with the file's name, any of which may be it
+  std::string source;  // where it stands, "SHA256SUMS"
 };
 
 // What stands in the folder about its files, by file name: lines of SHA256SUMS (or sha256sums.txt), lines of README.md

@@ -128,11 +128,12 @@ void check_files(Findings& findings, const WeightSource& source, const std::stri
     const auto known = expected.find(name);
     if (known == expected.end()) {
       findings.good("sha256", fmt::format("{}  {}", sums[i], name));
-    } else if (known->second.sha256 == sums[i]) {
+    } else if (std::count(known->second.sha256.begin(), known->second.sha256.end(), sums[i]) > 0) {
       findings.good("sha256", fmt::format("{}  {}, as {} says", sums[i], name, known->second.source));
     } else {
       findings.bad("sha256",
-                   fmt::format("{}: found {}, {} says {}", name, sums[i], known->second.source, known->second.sha256),
+                   fmt::format("{}: found {}, {} says {}", name, sums[i], known->second.source,
+                               fmt::join(known->second.sha256, " or ")),
                    Exit::kChecksum);
     }
   }
