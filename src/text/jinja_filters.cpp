@@ -260,7 +260,7 @@ Value member(Heap& heap, Value value, std::string_view path, const Value* fallba
     const bool number =
         !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
     Integer index = 0;
-    for (const char c : part) index = index * 10 + (c - '0');
+    for (size_t i = 0; number && i < part.size(); ++i) index = index * 10 + (part[i] - '0');
     value = item(heap, value, number ? Value(index) : heap.string(part, true));
     if (value.is_undefined() && fallback != nullptr) value = *fallback;
     if (dot == std::string_view::npos) return value;
