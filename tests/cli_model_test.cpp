@@ -116,18 +116,6 @@ TEST_F(CliModel, GenerateGoesOnWhereItWasStopped) {
   EXPECT_EQ(read("stranger.jsonl"), "hello\n");
 }
 
-TEST_F(CliModel, AKilledRunLosesNothingThatWasFinished) {
-  write("in.jsonl", prompts(40, 480));
-  ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out whole.jsonl").status, 0);
-  r1("generate " + model_ + " --parallel 2 --in in.jsonl --out part.jsonl", "timeout -s KILL 0.3");
-  const std::string part = read("part.jsonl"), whole = read("whole.jsonl");
-  EXPECT_LT(part.size(), whole.size());
-  ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out part.jsonl").status, 0);
-  const std::vector<Json> a = objects(whole), b = objects(read("part.jsonl"));
-  ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i]["logprobs"], b[i]["logprobs"]) << i;
-}
-
 TEST_F(CliModel, SignalsEndABatchWithTheirStatus) {
   write("in.jsonl", prompts(64, 500));
   EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out a.jsonl", "timeout --preserve-status -s INT 0.5").status,

@@ -148,6 +148,7 @@ void Chat::set(const std::string& rest) {
          fmt::join(known, ", "));
   if (value.empty()) fail(Exit::kUsage, "/set {} needs a value", name);
   options.choose(*option, {value}, "/set");
+  say(fmt::format("{}: {}\n", name, value));
 }
 
 void Chat::think(const std::string& rest) {

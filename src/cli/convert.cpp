@@ -86,6 +86,8 @@ void add_tokenizer(ConvertOptions& options, const WeightSource& source, const fs
 void clear_the_way(const fs::path& out, bool yes) {
   const bool there = fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out));
   if (!there) return;
+  if (!fs::is_regular_file(out) && !fs::is_directory(out))
+    fail(Exit::kUsage, "{}: is neither a file nor a folder, and cannot be written to", out.string());
   if (!yes && is_terminal(STDIN_FILENO)) {
     say(fmt::format("{} exists. Replace it? [y/N] ", out.string()));
     std::string reply;
