@@ -16,6 +16,10 @@ bool interrupted();      // is the flag up?
 void check_interrupt();  // throws Interrupted if it is
 bool take_interrupt();  // true if SIGINT had raised it, and lowers it again: the work at hand ends, the program goes on
 
+// Waits until `descriptor` has input (or has ended): true. False where a signal came, even just before the call; also
+// now and then for nothing.
+bool wait_for_input(int descriptor);
+
 // While one of these lives nothing would be lost: a signal ends the program at once.
 class EndAtOnce {
  public:

@@ -22,9 +22,7 @@ volatile std::sig_atomic_t resized = 0;
 int read_character(EditLine* editor, wchar_t* character) {
   std::mbstate_t state = {};
   for (;;) {
-    char byte = 0;
-    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
-    if (got < 0 && errno == EINTR) {
+    if (!wait_for_input(STDIN_FILENO)) {
       if (interrupted()) return -1;
       if (resized != 0) {
         resized = 0;
@@ -32,6 +30,9 @@ int read_character(EditLine* editor, wchar_t* character) {
       }
       continue;
     }
+    char byte = 0;
+    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return static_cast<int>(got);
     const size_t length = std::mbrtowc(character, &byte, 1, &state);
     if (length == static_cast<size_t>(-2)) continue;  // an incomplete character
@@ -139,8 +140,11 @@ LineEditor::End LineEditor::read(const std::string& prompt, std::string* line) {
   if (terminal_ == nullptr) {
     if (is_terminal(STDIN_FILENO)) say(prompt);
     for (char byte = 0;;) {
+      if (!wait_for_input(STDIN_FILENO)) {
+        if (interrupted()) return End::Interrupted;
+        continue;
+      }
       const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
-      if (got < 0 && errno == EINTR && interrupted()) return End::Interrupted;
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return line->empty() ? End::EndOfInput : End::Line;
       if (byte == '\n') return End::Line;
