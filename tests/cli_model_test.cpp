@@ -5,6 +5,7 @@
 #include <pty.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 
@@ -311,7 +312,8 @@ class Screen {
 
   // Waits until `text` is on the screen behind what was waited for before.
   bool wait_for(const std::string& text) {
-    for (int tries = 0; tries < 200; ++tries) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < std::chrono::seconds(20)) {
       const size_t found = seen_.find(text, from_);
       if (found != std::string::npos) {
         from_ = found + text.size();
@@ -321,10 +323,7 @@ class Screen {
       if (::poll(&ready, 1, 100) <= 0) continue;
       char buffer[4096];
       const ssize_t got = ::read(master_, buffer, sizeof buffer);
-      if (got <= 0) {
-        ::usleep(100000);  // closed: the program is on its way out
-        return false;
-      }
+      if (got <= 0) return false;  // closed: the program is on its way out
       seen_.append(buffer, static_cast<size_t>(got));
     }
     return false;
@@ -333,8 +332,11 @@ class Screen {
   // Of the program, which is about to end; -1 if it does not.
   int status() {
     wait_for("\x01never");  // reads until the program closes its side
-    int status = 0;
-    if (::waitpid(child_, &status, WNOHANG) != child_) return -1;
+    int status = 0, tries = 0;
+    while (::waitpid(child_, &status, WNOHANG) != child_) {  // its side closes a moment before it has ended
+      if (++tries > 1000) return -1;
+      ::usleep(10000);
+    }
     child_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }

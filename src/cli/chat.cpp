@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <sstream>
+
 #include "cli/answer_printer.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -34,6 +36,7 @@ std::string trimmed(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
+constexpr char kCtrlD = '\x04';
 constexpr char kQuotes[] = "\"\"\"";
 
 }  // namespace
@@ -65,10 +68,12 @@ int Chat::run() {
 }
 
 LineEditor::End Chat::next_line(const std::string& prompt, std::string* line) {
-  if (!typed_ahead_ && input_ended_) return LineEditor::End::EndOfInput;
-  if (!typed_ahead_) return editor_.read(prompt, line);
-  *line = *std::exchange(typed_ahead_, std::nullopt);
-  return LineEditor::End::Line;
+  if (!typed_ahead_.empty()) {
+    *line = std::move(typed_ahead_.front());
+    typed_ahead_.pop_front();
+    return LineEditor::End::Line;
+  }
+  return input_ended_ ? LineEditor::End::EndOfInput : editor_.read(prompt, line);
 }
 
 std::optional<std::string> Chat::read_message(bool* ended_by_signal) {
@@ -105,19 +110,27 @@ std::optional<std::string> Chat::read_message(bool* ended_by_signal) {
   }
 }
 
+void Chat::take_typed() {
+  pollfd input = {STDIN_FILENO, POLLIN, 0};
+  if (!is_terminal(STDIN_FILENO) || ::poll(&input, 1, 0) != 1 || (input.revents & POLLIN) == 0) return;
+  char buffer[4096];
+  const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);  // whole lines, nobody edits now
+  if (got == 0) input_ended_ = true;                                // Ctrl-D: leave when the answer is there
+  if (got <= 0) return;
+  std::string text(buffer, static_cast<size_t>(got));
+  // A Ctrl-D that came while the terminal was still the editor's is a character.
+  if (std::erase(text, kCtrlD) > 0) input_ended_ = true;
+  std::istringstream typed(text);
+  for (std::string line; std::getline(typed, line);) typed_ahead_.push_back(line);
+}
+
 bool Chat::stop_wanted() {
   if (take_interrupt()) return true;
   check_interrupt();
-  pollfd input = {STDIN_FILENO, POLLIN, 0};
-  if (!is_terminal(STDIN_FILENO) || ::poll(&input, 1, 0) != 1 || (input.revents & POLLIN) == 0) return false;
-  char buffer[4096];
-  const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);  // a terminal hands out whole lines
-  if (got == 0) input_ended_ = true;                                // Ctrl-D: leave when the answer is there
-  if (got <= 0) return false;
-  const std::string line = trimmed(std::string(buffer, static_cast<size_t>(got)));
-  if (line == "/stop") return true;
-  if (!line.empty()) typed_ahead_ = line;
-  return false;
+  take_typed();
+  if (typed_ahead_.empty() || trimmed(typed_ahead_.back()) != "/stop") return false;
+  typed_ahead_.pop_back();
+  return true;
 }
 
 void Chat::answer_to(const std::string& question) {
@@ -125,6 +138,7 @@ void Chat::answer_to(const std::string& question) {
   const AnswerWatch watch{[&](std::string_view reasoning, std::string_view text) { printer.show(reasoning, text); },
                           [this] { return stop_wanted(); }};
   const Answer made = conversation_.ask(question, watch);
+  take_typed();  // a Ctrl-D would be lost when the editor takes the terminal over
   printer.finish();
   last_speed_ = made.speed_text();
   std::string end = last_speed_;

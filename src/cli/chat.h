@@ -1,6 +1,7 @@
 // Chat: a conversation with a person at a terminal: lines in, answers out, and commands that begin with a slash.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -26,6 +27,7 @@ class Chat {
   std::optional<std::string> read_message(bool* interrupted);  // several lines if they are continued; nullopt: the end
   LineEditor::End next_line(const std::string& prompt, std::string* line);
   void answer_to(const std::string& question);
+  void take_typed();                      // what was typed while the answer is written
   bool stop_wanted();                     // Ctrl-C, or /stop typed while the answer is written
   bool command(const std::string& line);  // false: quit
   void set(const std::string& rest);
@@ -35,7 +37,7 @@ class Chat {
   Conversation& conversation_;
   ChatOptions options_;
   LineEditor editor_;
-  std::optional<std::string> typed_ahead_;  // a line typed while the answer was written
+  std::deque<std::string> typed_ahead_;  // lines typed while the answer was written
   bool input_ended_ = false;
   std::string last_speed_;
 };
