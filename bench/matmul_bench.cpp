@@ -1,10 +1,15 @@
 // Products with packed weights against what the machine can do, measured in the same run and in turns (spec:
-// cpu-performance.md 9):
-//   Decode   one token, weights from memory: `of_read` is the time of reading the same bytes over the time of the
-//   product Prefill  504 tokens: `of_peak` is the share of the arithmetic units' best, `of_fp32` the same against
-//   float32 multiply-adds Few      2 to 16 tokens, weights from memory Pack     bytes of stored weights laid out per
-//   second
-// Every set of this machine, Precision::Fast unless named exact. --benchmark_filter=Decode/avx512 and the like choose.
+// cpu-performance.md 9).
+//
+// Decode: one token, weights from memory. `of_read` is the time of reading the same bytes over the product's.
+//
+// Prefill: 504 tokens. `of_peak` is the share of the arithmetic units' best, `of_fp32` that of float32 multiply-adds.
+//
+// Few: 2 to 16 tokens, weights from memory.
+//
+// Pack: bytes of stored weights laid out per second.
+//
+// Every set of this machine, Precision::Fast unless named exact; --benchmark_filter=Decode/avx512 and the like choose.
 // R1_BENCH_THREADS sets the threads. One thread is timed by the processor time it took: other programs disturb that
 // less.
 #include <benchmark/benchmark.h>

@@ -5,6 +5,7 @@
 // score is one sum over the key's width in order, a page's softmax is its own, a value's lane is one sum over keys in
 // order. Registers hold several such chains side by side; how many is a matter of speed alone. A query never touches a
 // key behind its limit: what lies there may be another request's past, or not a number.
+#include "compute/cpu/bf16.inc.h"
 #include "compute/cpu/exp.inc.h"
 
 namespace r1 {
@@ -27,12 +28,6 @@ constexpr int absorbed_keys(int tiles) {
   return 16 * tiles <= kAccumulators ? 16 : 8 * tiles <= kAccumulators ? 8 : 4 * tiles <= kAccumulators ? 4 : 2;
 }
 
-// Rounds to nearest even; NaN stays NaN.
-R1_INLINE Ints to_bf16_bits(Floats a) {
-  const Ints bits = as_ints(a);
-  return shift_right(bits + splat_int(0x7fff) + (shift_right(bits, 16) & splat_int(1)), 16);
-}
-
 // ---- queries ----
 
 size_t grouped_panel_bytes(int key_dim) { return sizeof(float) * kGroupedQueries * static_cast<size_t>(key_dim + 1); }
@@ -48,13 +43,6 @@ void make_panel_f32(const float* const* queries, int count, int key_dim, float s
   }
 }
 
-uint16_t bf16_of(float value) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &value, sizeof bits);
-  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 // BF16: [key_dim / 2][count][2], an odd last number paired with zero.
 template <int kWidth>
 void make_panel_bf16(const float* const* queries, int count, int key_dim, float scale, std::byte* panel) {
@@ -62,7 +50,7 @@ void make_panel_bf16(const float* const* queries, int count, int key_dim, float 
   const int width = kWidth == 0 ? count : kWidth;
   for (int m = 0; m < width; ++m) {
     for (int i = 0; i < key_dim + key_dim % 2; ++i) {
-      out[(i / 2 * width + m) * 2 + i % 2] = m < count && i < key_dim ? bf16_of(queries[m][i] * scale) : 0;
+      out[(i / 2 * width + m) * 2 + i % 2] = m < count && i < key_dim ? to_bf16(queries[m][i] * scale) : 0;
     }
   }
 }
@@ -73,21 +61,21 @@ void make_panel_bf16(const float* const* queries, int count, int key_dim, float 
 template <bool kBf16, int M, int R>
 R1_INLINE void score_tiles(const std::byte* keys, int steps, const std::byte* panel, float* scores) {
   Floats sums[R][M];
-#pragma GCC unroll 8
+  R1_UNROLL
   for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int m = 0; m < M; ++m) sums[r][m] = splat(0);
   }
   const float* lines = reinterpret_cast<const float*>(keys);
   const float* ones = reinterpret_cast<const float*>(panel);
   for (int i = 0; i < steps; ++i) {
     Floats line[R];
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) line[r] = load(lines + (static_cast<int64_t>(r) * steps + i) * kLanes);
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int m = 0; m < M; ++m) {
       const Floats one = splat(ones[i * M + m]);
-#pragma GCC unroll 8
+      R1_UNROLL
       for (int r = 0; r < R; ++r) {
         if constexpr (kBf16) {
           sums[r][m] = dot2_bf16(sums[r][m], as_ints(line[r]), as_ints(one));
@@ -97,9 +85,9 @@ R1_INLINE void score_tiles(const std::byte* keys, int steps, const std::byte* pa
       }
     }
   }
-#pragma GCC unroll 8
+  R1_UNROLL
   for (int m = 0; m < M; ++m) {
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) store(scores + m * kPageKeys + r * kLanes, sums[r][m]);
   }
 }
@@ -125,20 +113,20 @@ R1_INLINE void score_rows(const std::byte* keys, int64_t row_bytes, int steps, c
                           float* scores) {
   constexpr int kWidth = kAbsorbedQueries;
   Floats sums[R][K];
-#pragma GCC unroll 16
+  R1_UNROLL
   for (int k = 0; k < K; ++k) {
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) sums[r][k] = splat(0);
   }
   const float* lines = reinterpret_cast<const float*>(panel);
   for (int i = 0; i < steps; ++i) {
     Floats line[R];
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) line[r] = load(lines + i * kWidth + r * kLanes);
-#pragma GCC unroll 16
+    R1_UNROLL
     for (int k = 0; k < K; ++k) {
       const Floats one = splat(reinterpret_cast<const float*>(keys + k * row_bytes)[i]);
-#pragma GCC unroll 8
+      R1_UNROLL
       for (int r = 0; r < R; ++r) {
         if constexpr (kBf16) {
           sums[r][k] = dot2_bf16(sums[r][k], as_ints(line[r]), as_ints(one));
@@ -148,10 +136,10 @@ R1_INLINE void score_rows(const std::byte* keys, int64_t row_bytes, int steps, c
       }
     }
   }
-#pragma GCC unroll 16
+  R1_UNROLL
   for (int k = 0; k < K; ++k) {
     alignas(64) float column[R * kLanes];
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) store(column + r * kLanes, sums[r][k]);
     for (int m = 0; m < queries; ++m) scores[m * kPageKeys + k] = column[m];
   }
@@ -189,7 +177,7 @@ void soften(float* scores, int limit, float* state, Floats& decay) {
   Floats total = splat(0);
   for (int t = 0; t < tiles; ++t) {
     Floats p = exp(load(scores + t * kLanes) - splat(now));
-    if constexpr (kBf16) p = as_floats(shift_left(to_bf16_bits(p), 16));
+    if constexpr (kBf16) p = as_floats(shift_left(to_bf16(p), 16));
     p = select_less(lane, splat(static_cast<float>(limit - t * kLanes)), p, splat(0));
     total = total + p;
     if constexpr (kBf16) {
@@ -205,27 +193,39 @@ void soften(float* scores, int limit, float* state, Floats& decay) {
 
 // ---- values: state += exponentials · values ----
 
-// Keys [begin, end) into 16 R lanes of M queries. With kBf16 keys go in pairs, begin is even; an odd last key stands
-// alone, its partner masked.
+// The last of an odd number of keys in bf16: its partner in the line is masked.
+template <int M, int R>
+R1_INLINE void add_odd_key(const float* lines, const float* scores, Floats (&sums)[M][R]) {
+  R1_UNROLL
+  for (int m = 0; m < M; ++m) {
+    const Floats one = splat(scores[m * kPageKeys]);
+    R1_UNROLL
+    for (int r = 0; r < R; ++r) {
+      sums[m][r] = dot2_bf16(sums[m][r], as_ints(load(lines + r * kLanes)) & splat_int(0xffff), as_ints(one));
+    }
+  }
+}
+
+// Keys [begin, end) into 16 R lanes of M queries. With kBf16 keys go in pairs, begin is even.
 template <bool kBf16, int M, int R>
 R1_INLINE void add_lanes(const std::byte* values, int64_t stride, const float* scores, int begin, int end, float* lanes,
                          int64_t state_stride, const Floats* decay) {
   Floats sums[M][R];
-#pragma GCC unroll 8
+  R1_UNROLL
   for (int m = 0; m < M; ++m) {
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) sums[m][r] = load(lanes + m * state_stride + r * kLanes) * decay[m];
   }
   const float* lines = reinterpret_cast<const float*>(values);
   const int first = kBf16 ? begin / 2 : begin, last = kBf16 ? end / 2 : end;
   for (int k = first; k < last; ++k) {
     Floats line[R];
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) line[r] = load(lines + k * stride + r * kLanes);
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int m = 0; m < M; ++m) {
       const Floats one = splat(scores[m * kPageKeys + k]);
-#pragma GCC unroll 8
+      R1_UNROLL
       for (int r = 0; r < R; ++r) {
         if constexpr (kBf16) {
           sums[m][r] = dot2_bf16(sums[m][r], as_ints(line[r]), as_ints(one));
@@ -235,20 +235,12 @@ R1_INLINE void add_lanes(const std::byte* values, int64_t stride, const float* s
       }
     }
   }
-  if (kBf16 && end % 2 == 1) {
-#pragma GCC unroll 8
-    for (int m = 0; m < M; ++m) {
-      const Floats one = splat(scores[m * kPageKeys + last]);
-#pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const Ints line = as_ints(load(lines + last * stride + r * kLanes)) & splat_int(0xffff);
-        sums[m][r] = dot2_bf16(sums[m][r], line, as_ints(one));
-      }
-    }
+  if constexpr (kBf16) {
+    if (end % 2 == 1) add_odd_key<M, R>(lines + last * stride, scores + last, sums);
   }
-#pragma GCC unroll 8
+  R1_UNROLL
   for (int m = 0; m < M; ++m) {
-#pragma GCC unroll 8
+    R1_UNROLL
     for (int r = 0; r < R; ++r) store(lanes + m * state_stride + r * kLanes, sums[m][r]);
   }
 }
@@ -425,25 +417,27 @@ void finish_state(float* out, const float* state, int value_dim) {
   for (int i = 0; i < value_dim; ++i) out[i] = state[kStateValues + i] / total;
 }
 
+#ifdef R1_BF16_LAYER
+constexpr AttentionLayout kGroupedBf16 = {kGroupedQueries,    grouped_panel_bytes, no_scratch,
+                                          make_panel_bf16<0>, take_grouped_bf16,   attend_grouped<true>};
+constexpr AttentionLayout kAbsorbedBf16 = {kAbsorbedQueries, absorbed_panel_bytes,
+                                           pairs_scratch,    make_panel_bf16<kAbsorbedQueries>,
+                                           pair_absorbed,    attend_absorbed<true>};
+constexpr AttentionKernels kAttentionKernels = {{{{}, kGroupedBf16}, {{}, kAbsorbedBf16}}, nullptr, nullptr, nullptr};
+#else
 constexpr AttentionLayout kGroupedF32 = {kGroupedQueries,   grouped_panel_bytes, no_scratch,
                                          make_panel_f32<0>, take_grouped_f32,    attend_grouped<false>};
+constexpr AttentionLayout kGroupedBf16 = {kGroupedQueries,   grouped_panel_bytes, grouped_scratch,
+                                          make_panel_f32<0>, expand_grouped,      attend_grouped<false>};
 constexpr AttentionLayout kAbsorbedF32 = {kAbsorbedQueries,  absorbed_panel_bytes,
                                           no_scratch,        make_panel_f32<kAbsorbedQueries>,
                                           take_absorbed_f32, attend_absorbed<false>};
-constexpr AttentionLayout kGroupedBf16 =
-    kBf16Dot ? AttentionLayout{kGroupedQueries,    grouped_panel_bytes, no_scratch,
-                               make_panel_bf16<0>, take_grouped_bf16,   attend_grouped<kBf16Dot>}
-             : AttentionLayout{kGroupedQueries,   grouped_panel_bytes, grouped_scratch,
-                               make_panel_f32<0>, expand_grouped,      attend_grouped<false>};
-constexpr AttentionLayout kAbsorbedBf16 =
-    kBf16Dot
-        ? AttentionLayout{kAbsorbedQueries, absorbed_panel_bytes,     pairs_scratch, make_panel_bf16<kAbsorbedQueries>,
-                          pair_absorbed,    attend_absorbed<kBf16Dot>}
-        : AttentionLayout{kAbsorbedQueries, absorbed_panel_bytes,  absorbed_scratch, make_panel_f32<kAbsorbedQueries>,
-                          expand_absorbed,  attend_absorbed<false>};
-
+constexpr AttentionLayout kAbsorbedBf16 = {kAbsorbedQueries, absorbed_panel_bytes,
+                                           absorbed_scratch, make_panel_f32<kAbsorbedQueries>,
+                                           expand_absorbed,  attend_absorbed<false>};
 constexpr AttentionKernels kAttentionKernels = {
     {{kGroupedF32, kGroupedBf16}, {kAbsorbedF32, kAbsorbedBf16}}, start_state, merge_states, finish_state};
+#endif
 
 }  // namespace
 }  // namespace r1

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <vector>
 
 #include "base/error.h"
@@ -32,6 +33,27 @@ bool has_f16c() {
 }
 #endif
 
+#ifdef R1_X86
+// `layer`, and what it lacks from `below`.
+Kernels over(const Kernels& below, const Kernels& layer) {
+  Kernels both = below;
+  for (int form = 0; form < kPanelForms; ++form) {
+    if (layer.matmul.make_panel[form] != nullptr) both.matmul.make_panel[form] = layer.matmul.make_panel[form];
+    if (layer.matmul.peak[form] != nullptr) both.matmul.peak[form] = layer.matmul.peak[form];
+  }
+  for (int type = 0; type < kDTypes; ++type) {
+    if (layer.matmul.types[type].multiply[0] != nullptr) both.matmul.types[type] = layer.matmul.types[type];
+  }
+  for (size_t kind = 0; kind < std::size(both.attention.layouts); ++kind) {
+    for (size_t type = 0; type < std::size(both.attention.layouts[kind]); ++type) {
+      const AttentionLayout& layout = layer.attention.layouts[kind][type];
+      if (layout.attend_page != nullptr) both.attention.layouts[kind][type] = layout;
+    }
+  }
+  return both;
+}
+#endif
+
 std::vector<const Kernels*> find_runnable() {
   std::vector<const Kernels*> tables = {&kernels_generic};
 #ifdef R1_X86
@@ -42,7 +64,8 @@ std::vector<const Kernels*> find_runnable() {
                       __builtin_cpu_supports("avx512vnni");
   if (avx2) tables.push_back(&kernels_avx2);
   if (avx512) tables.push_back(&kernels_avx512);
-  if (avx512 && __builtin_cpu_supports("avx512bf16")) tables.push_back(&kernels_avx512bf16);
+  static const Kernels with_bf16 = over(kernels_avx512, kernels_avx512bf16);
+  if (avx512 && __builtin_cpu_supports("avx512bf16")) tables.push_back(&with_bf16);
 #endif
   return tables;
 }

@@ -1,5 +1,5 @@
 // Kernels: the inner loops of one instruction set, as a table of function pointers. Each isa_<set>.cpp exports one such
-// table.
+// table. A table may be a layer: what it lacks (null) is the set's below it.
 #pragma once
 
 #include "compute/cpu/attention_kernels.h"

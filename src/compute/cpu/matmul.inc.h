@@ -10,6 +10,8 @@
 #include "compute/cpu/tile_layout.h"
 #include "compute/cpu/units.inc.h"
 
+#include "compute/cpu/peak.inc.h"
+
 namespace r1 {
 namespace {
 
@@ -316,6 +318,7 @@ struct F32Arithmetic<kType, false> {
   }
 };
 
+#ifdef R1_BF16_LAYER
 // ---- bf16: pairs of columns, products summed in float32 by the instruction ----
 
 // A block of 16 lines of pairs, and what its sum is multiplied with.
@@ -429,6 +432,8 @@ struct Bf16Arithmetic {
     }
   }
 };
+
+#endif  // R1_BF16_LAYER
 
 // ---- tiles by tokens ----
 
@@ -552,61 +557,6 @@ void multiply(const TileProduct& p) {
   for (; tile < tiles; ++tile) multiply_tiles<A, 1>(p, tile);
 }
 
-// ---- what the arithmetic units can do at best ----
-
-// Multiply-adds from registers alone, as many independent chains as the products have. The operand that changes is read
-// so that nothing can be computed ahead of the loop.
-template <class Step>
-R1_INLINE int64_t repeat(int64_t rounds, int per_lane, Step step) {
-  for (int64_t round = 0; round < rounds; ++round) step(static_cast<int>(round % 16));
-  return rounds * kRegisterTiles * kRegisterTokens * kTileRows * per_lane;
-}
-
-constexpr int kChains =
-    kRegisterTiles * kRegisterTokens;  // of different beginnings, or a compiler would see that they are one
-static_assert(kChains <= 16);
-
-int64_t peak_f32(int64_t rounds, std::byte* lines) {
-  Floats sums[kChains];
-  for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
-  const Floats weights = as_floats(line_at(lines, 0));
-  const int64_t done = repeat(
-      rounds, 1, [&](int line) __attribute__((always_inline)) {
-        const Floats x = as_floats(line_at(lines, line));
-        R1_UNROLL
-        for (int i = 0; i < kChains; ++i) sums[i] = fma(weights, x, sums[i]);
-      });
-  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
-  return done;
-}
-
-int64_t peak_bf16(int64_t rounds, std::byte* lines) {
-  Floats sums[kChains];
-  for (int i = 0; i < kChains; ++i) sums[i] = as_floats(line_at(lines, i));
-  const Ints weights = line_at(lines, 0);
-  const int64_t done = repeat(
-      rounds, 2, [&](int line) __attribute__((always_inline)) {
-        const Ints x = line_at(lines, line);
-        R1_UNROLL
-        for (int i = 0; i < kChains; ++i) sums[i] = dot2_bf16(sums[i], weights, x);
-      });
-  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, as_ints(sums[i]));
-  return done;
-}
-
-int64_t peak_int8(int64_t rounds, std::byte* lines) {
-  Ints sums[kChains], weights[3] = {line_at(lines, 0), line_at(lines, 1), line_at(lines, 2)};
-  for (int i = 0; i < kChains; ++i) sums[i] = line_at(lines, i);
-  const int64_t done = repeat(
-      rounds, 4, [&](int line) __attribute__((always_inline)) {
-        const Ints x = line_at(lines, line);
-        R1_UNROLL
-        for (int i = 0; i < kChains; ++i) sums[i] = dot4_small(sums[i], weights[i % 3], x);
-      });
-  for (int i = 0; i < kChains; ++i) store_ints(lines + 64 * i, sums[i]);
-  return done;
-}
-
 // ---- the table ----
 
 template <class Exact, class Fast>
@@ -622,30 +572,31 @@ template <DType kType>
 constexpr MatmulKernels::Type plain() {
   return type_of<F32Arithmetic<kType>, F32Arithmetic<kType>>();
 }
-template <DType kType>
-constexpr MatmulKernels::Type with_bf16() {
-  if constexpr (kBf16Dot) {
-    return type_of<F32Arithmetic<kType>, Bf16Arithmetic<kType>>();
-  } else {
-    return plain<kType>();
-  }
-}
 
+// Dot products of bf16 come as a layer of their own over a set without them (kernels.h).
+#ifdef R1_BF16_LAYER
+constexpr MatmulKernels matmul_kernels() {
+  MatmulKernels k = {};
+  k.make_panel[static_cast<int>(PanelForm::Bf16)] = make_panel_bf16;
+  k.peak[static_cast<int>(PanelForm::Bf16)] = peak_bf16;
+  k.types[static_cast<int>(DType::BF16)] = type_of<F32Arithmetic<DType::BF16>, Bf16Arithmetic<DType::BF16>>();
+  k.types[static_cast<int>(DType::F8_E4M3)] = type_of<F32Arithmetic<DType::F8_E4M3>, Bf16Arithmetic<DType::F8_E4M3>>();
+  return k;
+}
+#else
 constexpr MatmulKernels matmul_kernels() {
   MatmulKernels k = {};
   k.tokens = kRegisterTokens;
   k.scratch_bytes = kTotalsBytes + kMostExpandedBytes * kRegisterTiles * kChunkBlocks;
   k.make_panel[static_cast<int>(PanelForm::F32)] = make_panel_f32;
-  k.make_panel[static_cast<int>(PanelForm::Bf16)] = make_panel_bf16;
   k.make_panel[static_cast<int>(PanelForm::Int8)] = make_panel_int8;
   k.peak[static_cast<int>(PanelForm::F32)] = peak_f32;
-  k.peak[static_cast<int>(PanelForm::Bf16)] = kBf16Dot ? peak_bf16 : nullptr;
   k.peak[static_cast<int>(PanelForm::Int8)] = peak_int8;
   const auto set = [&k](DType type, MatmulKernels::Type kernels) { k.types[static_cast<int>(type)] = kernels; };
   set(DType::F32, plain<DType::F32>());
   set(DType::F16, plain<DType::F16>());
-  set(DType::BF16, with_bf16<DType::BF16>());
-  set(DType::F8_E4M3, with_bf16<DType::F8_E4M3>());
+  set(DType::BF16, plain<DType::BF16>());
+  set(DType::F8_E4M3, plain<DType::F8_E4M3>());
   set(DType::Q8_0, quantised<DType::Q8_0>());
   set(DType::Q4_0, quantised<DType::Q4_0>());
   set(DType::Q4_1, quantised<DType::Q4_1>());
@@ -661,6 +612,7 @@ constexpr MatmulKernels matmul_kernels() {
   set(DType::MXFP4, quantised<DType::MXFP4>());
   return k;
 }
+#endif
 
 constexpr MatmulKernels kMatmulKernels = matmul_kernels();
 

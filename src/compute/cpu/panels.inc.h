@@ -1,4 +1,5 @@
 // Tokens laid out as panels (matmul_kernels.h draws them). Included by isa_*.cpp after a simd_*.h.
+#include "compute/cpu/bf16.inc.h"
 
 namespace r1 {
 namespace {
@@ -25,14 +26,6 @@ R1_INLINE void load_block(const float* x, int64_t count, Floats (&values)[2]) {
     values[0] = load(x, static_cast<int>(count));
     values[1] = count > 16 ? load(x + 16, static_cast<int>(count) - 16) : splat(0);
   }
-}
-
-// bfloat16 in the low half of each lane: nearest, ties to even; NaN stays NaN.
-R1_INLINE Ints to_bf16(Floats values) {
-  const Ints x = as_ints(values), magnitude = x & splat_int(0x7fffffff);
-  const Ints nan = shift_right(splat_int(0x7f800000) - magnitude, 31);  // 1 or 0
-  const Ints half = (splat_int(0x7fff) + (shift_right(x, 16) & splat_int(1))) & (nan - splat_int(1));
-  return shift_right((x | shift_left(nan, 22)) + half, 16);
 }
 
 // Four words of four bytes into every M-th word of the panel.

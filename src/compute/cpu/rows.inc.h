@@ -10,7 +10,7 @@ float sum_of_squares(const float* x, int64_t count) {
   Floats sums[4] = {splat(0), splat(0), splat(0), splat(0)};
   int64_t i = 0;
   for (; i + 64 <= count; i += 64) {
-#pragma GCC unroll 4
+    R1_UNROLL
     for (int k = 0; k < 4; ++k) {
       const Floats a = load(x + i + 16 * k);
       sums[k] = fma(a, a, sums[k]);

@@ -24,11 +24,6 @@ typedef int32_t Ints __attribute__((vector_size(64)));
 constexpr int kRegisterTiles = 2, kRegisterTokens = 6;
 // dot4 takes weights as unsigned bytes up to 255.
 constexpr bool kSignedDot = false;
-#ifdef __AVX512BF16__
-constexpr bool kBf16Dot = true;
-#else
-constexpr bool kBf16Dot = false;
-#endif
 
 R1_INLINE __mmask16 lanes(int count) { return static_cast<__mmask16>(count >= 16 ? 0xffff : (1 << count) - 1); }
 
@@ -41,7 +36,6 @@ R1_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b
 R1_INLINE Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
 R1_INLINE Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 R1_INLINE Floats abs(Floats a) { return _mm512_abs_ps(a); }
-R1_INLINE Floats sqrt(Floats a) { return _mm512_sqrt_ps(a); }
 R1_INLINE Floats round(Floats a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 R1_INLINE Floats scale2(Floats a, Floats n) { return _mm512_scalef_ps(a, n); }
 R1_INLINE Floats select_less(Floats a, Floats b, Floats yes, Floats no) {
@@ -96,12 +90,9 @@ R1_INLINE Ints look_up(const int8_t* table, Ints codes) {
   const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return (Ints)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(t), (__m512i)codes);
 }
+#ifdef R1_BF16_LAYER
 R1_INLINE Floats dot2_bf16(Floats sums, Ints a, Ints b) {
-#ifdef __AVX512BF16__
   return _mm512_dpbf16_ps(sums, (__m512bh)(__m512i)a, (__m512bh)(__m512i)b);
-#else
-  return sums;  // never called: kBf16Dot is false
-#endif
 }
 R1_INLINE Ints e4m3_to_bf16(Ints codes) {
   // Normal codes: exponent and fraction move up and the exponent is raised by 120; the eight subnormal ones come from a
@@ -115,6 +106,7 @@ R1_INLINE Ints e4m3_to_bf16(Ints codes) {
                               _mm512_set1_epi16(0x7fc0));
   return (Ints)_mm512_or_si512(y, _mm512_slli_epi16(_mm512_and_si512(x, _mm512_set1_epi16(0x80)), 8));
 }
+#endif
 
 }  // namespace
 }  // namespace r1

@@ -16,14 +16,13 @@ namespace r1 {
 namespace {
 
 typedef float Floats __attribute__((vector_size(64)));    // + - * / work lane by lane
-typedef int32_t Ints __attribute__((vector_size(64)));    // + - * & | ^ too; also 64 bytes, four in a lane
+typedef int32_t Ints __attribute__((vector_size(64)));    // + - & | ^ too; also 64 bytes, four in a lane
 typedef uint32_t Words __attribute__((vector_size(64)));  // for logical shifts
 
 // Tiles of weights by tokens that the matrix kernels keep in registers.
 constexpr int kRegisterTiles = 1, kRegisterTokens = 2;
 // Whether dot4 takes its first side as signed bytes (else as unsigned ones, and weights come with 128 added).
 constexpr bool kSignedDot = true;
-constexpr bool kBf16Dot = false;  // whether dot2_bf16 exists
 
 R1_INLINE Floats load(const float* p) {
   Floats a;
@@ -45,10 +44,6 @@ R1_INLINE Floats fma(Floats a, Floats b, Floats c) { return a * b + c; }
 R1_INLINE Floats min(Floats a, Floats b) { return a < b ? a : b; }
 R1_INLINE Floats max(Floats a, Floats b) { return a > b ? a : b; }
 R1_INLINE Floats abs(Floats a) { return (Floats)((Ints)a & 0x7fffffff); }
-R1_INLINE Floats sqrt(Floats a) {
-  for (int i = 0; i < 16; ++i) a[i] = __builtin_sqrtf(a[i]);
-  return a;
-}
 // To the nearest integer, ties to even. |a| < 2^22.
 R1_INLINE Floats round(Floats a) {
   const Floats big = splat(12582912.0f);  // 1.5 * 2^23: the sum has no bits for a fraction
@@ -145,10 +140,9 @@ R1_INLINE Ints look_up(const int8_t* table, Ints codes) {
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(table[byte & 15]);
   return load_ints(bytes);
 }
-// sums + two products of bfloat16 per lane.
-R1_INLINE Floats dot2_bf16(Floats sums, Ints, Ints) { return sums; }  // never called: kBf16Dot is false
-// 32 FP8 codes, one in each half of a lane, as bfloat16 (exact). Only beside dot2_bf16.
-R1_INLINE Ints e4m3_to_bf16(Ints codes) { return codes; }  // never called
+// Where R1_BF16_LAYER is defined there are two more:
+//   Floats dot2_bf16(Floats sums, Ints a, Ints b)   sums + two products of bfloat16 per lane
+//   Ints e4m3_to_bf16(Ints codes)                   32 FP8 codes, one in each half of a lane, as bfloat16 (exact)
 
 }  // namespace
 }  // namespace r1

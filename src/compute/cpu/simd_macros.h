@@ -5,6 +5,9 @@
 // R1_PLAIN_LOOPS (the generic set, sanitizer builds) leaves both loops to the compiler.
 #pragma once
 
+// A set and the layers over it (kernels.h) each use a part of the sources' functions.
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #define R1_INLINE inline __attribute__((always_inline))
 #if defined(R1_PLAIN_LOOPS)
 #define R1_UNROLL
