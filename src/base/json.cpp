@@ -19,16 +19,6 @@ Place place_of(std::string_view text, size_t byte) {
           newline == std::string_view::npos ? before.size() + 1 : before.size() - newline};
 }
 
-// Bytes of the input inside a sentence: short, printable, one line.
-std::string quotable(std::string_view text) {
-  constexpr size_t kMost = 120;
-  std::string shown(text.substr(0, kMost));
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
-  }
-  return text.size() > kMost ? shown + "..." : shown;
-}
-
 // Depth is checked before anything is built: a megabyte of '[' costs nothing here, and later walks may recurse.
 void check_depth(std::string_view text, std::string_view what, const JsonLimits& limits, Exit exit) {
   int depth = 0;
@@ -157,6 +147,15 @@ J parse(std::string_view text, std::string_view what, const JsonLimits& limits, 
 }
 
 }  // namespace
+
+std::string quotable(std::string_view text) {
+  constexpr size_t kMost = 120;
+  std::string shown(text.substr(0, kMost));
+  for (char& c : shown) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
+  }
+  return text.size() > kMost ? shown + "..." : shown;
+}
 
 Json parse_json(std::string_view text, std::string_view what, const JsonLimits& limits, Exit exit) {
   return parse<Json>(text, what, limits, exit);

@@ -19,6 +19,9 @@ struct JsonLimits {
   bool unique_keys = true;  // a duplicate key is an error
 };
 
+// Bytes of somebody's input inside a sentence: short, printable, one line.
+std::string quotable(std::string_view text);
+
 // Parses `text`; `what` names it in errors ("config.json", "prompts.jsonl line 7"). Throws Error(exit) with line and
 // column.
 Json parse_json(std::string_view text, std::string_view what, const JsonLimits& limits = {},

@@ -11,6 +11,8 @@ WeightRows::WeightRows(const WeightSource& source, std::string_view hub_name) : 
   if (!stored) fail(Exit::kBadModel, "{}: tensor '{}' is missing", file_, name_);
   file_ = stored->file;
   values_ = stored->values;
+  if (values_.elements() == 0)
+    fail(Exit::kBadModel, "{}: tensor '{}' is empty: {}", file_, name_, values_.shape_text());
   if (values_.dtype() == DType::F8_E4M3) bind_scales(source);
 }
 
@@ -22,10 +24,12 @@ void WeightRows::bind_scales(const WeightSource& source) {
   if (const auto quant = config.find("quantization_config");
       quant != config.end() && quant->contains("weight_block_size")) {
     const Json& size = (*quant)["weight_block_size"];
-    if (!size.is_array() || size.size() != 2 || !size[0].is_number_unsigned() || !size[1].is_number_unsigned() ||
-        size[0] == 0 || size[1] == 0) {
-      fail(Exit::kBadModel, "{}: config.json 'weight_block_size' is {}, expected two positive integers", source.path(),
-           size.dump());
+    const auto is_extent = [](const Json& number) {  // unsigned: 2^64 - 1 must not pass for -1
+      return number.is_number_unsigned() && number.get<uint64_t>() >= 1 && number.get<uint64_t>() <= INT32_MAX;
+    };
+    if (!size.is_array() || size.size() != 2 || !is_extent(size[0]) || !is_extent(size[1])) {
+      fail(Exit::kBadModel, "{}: config.json 'weight_block_size' is {}, expected two integers from 1 to {}",
+           source.path(), quotable(size.dump()), INT32_MAX);
     }
     block_rows_ = size[0].get<int64_t>();
     block_cols_ = size[1].get<int64_t>();

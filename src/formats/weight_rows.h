@@ -12,7 +12,7 @@ namespace r1 {
 
 class WeightRows {
  public:
-  // Throws Error(kBadModel) where the tensor is missing, or is FP8 without scales of the right shape.
+  // Throws Error(kBadModel) where the tensor is missing or holds no number, or is FP8 without scales of the right shape.
   WeightRows(const WeightSource& source, std::string_view hub_name);
 
   const Tensor& values() const { return values_; }
