@@ -175,6 +175,9 @@ NamedTensors hub_tensors(std::string_view gguf_name, const Tensor& values, const
 }
 
 std::optional<GgufPlace> gguf_place(std::string_view hub_name) {
+  // What is called otherwise has no place: of the scales of FP8 weights, which are read with those, none is left over.
+  if (!hub_name.ends_with(".weight") && !hub_name.ends_with(".bias") && !hub_name.ends_with(kRouterBias.hub))
+    return std::nullopt;
   const auto in_layer = split_layer(hub_name, kHubLayer);
   if (!in_layer) {
     const auto [stem, ending] = split_ending(hub_name);

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "base/json.h"
 #include "formats/gguf.h"
 
 namespace r1 {
@@ -48,7 +49,9 @@ struct PutValue {
   }
 };
 
-std::string header_of(const GgufPairs& pairs, const std::vector<GgufTensorPlan>& tensors) {
+constexpr size_t kMostNameBytes = 63;
+
+std::string header_of(const GgufPairs& pairs, const std::vector<GgufTensorPlan>& tensors, const std::string& file) {
   std::string out = "GGUF";
   put<uint32_t>(&out, 3);
   put<uint64_t>(&out, tensors.size());
@@ -59,7 +62,11 @@ std::string header_of(const GgufPairs& pairs, const std::vector<GgufTensorPlan>&
   }
   uint64_t offset = 0;
   for (const GgufTensorPlan& tensor : tensors) {
-    R1_CHECK(!tensor.shape.empty() && tensor.shape.size() <= 4 && tensor.name.size() < 64, "tensor {}", tensor.name);
+    R1_CHECK(!tensor.shape.empty() && tensor.shape.size() <= 4, "tensor {}", tensor.name);
+    if (tensor.name.size() > kMostNameBytes) {
+      fail(Exit::kBadModel, "{}: tensor name '{}' has {} bytes, more than the {} that GGUF allows", file,
+           quotable(tensor.name), tensor.name.size(), kMostNameBytes);
+    }
     put(&out, tensor.name);
     put<uint32_t>(&out, static_cast<uint32_t>(tensor.shape.size()));
     for (auto extent = tensor.shape.rbegin(); extent != tensor.shape.rend(); ++extent)
@@ -81,7 +88,7 @@ uint64_t GgufTensorPlan::bytes() const {
 
 GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufPairs& pairs, std::vector<GgufTensorPlan> tensors)
     : file_(path), tensors_(std::move(tensors)) {
-  file_.write(header_of(pairs, tensors_));
+  file_.write(header_of(pairs, tensors_, path.string()));
   pad();
 }
 

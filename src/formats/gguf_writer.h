@@ -26,7 +26,7 @@ struct GgufTensorPlan {
 
 class GgufWriter {
  public:
-  // Writes everything before the tensors' bytes.
+  // Writes everything before the tensors' bytes. Throws Error(kBadModel) for a name beyond the format's limit.
   GgufWriter(const std::filesystem::path& path, const GgufPairs& pairs, std::vector<GgufTensorPlan> tensors);
 
   // The next bytes of the tensor that is not yet complete; a call does not cross from one tensor to the next.
