@@ -85,14 +85,18 @@ class EntryReader {
   uint64_t read_shape(const TypeBits& type, std::vector<int64_t>* shape) const {
     const Json& extents = field("shape");
     if (!extents.is_array()) bad("has a shape that is no array");
-    uint64_t elements = 1, bits;
+    // An empty tensor's other extents count too: [2^60, 0] has rows that no loop would ever end, of a product that
+    // no view could hold.
+    uint64_t bits = static_cast<uint64_t>(type.bits);
+    bool empty = false;
     for (const Json& extent : extents) {
       const uint64_t number = read_number(extent, "shape");
-      if (number > INT64_MAX || __builtin_mul_overflow(elements, number, &elements))
-        bad("has a shape beyond 2^64 elements");
+      if (__builtin_mul_overflow(bits, std::max<uint64_t>(1, number), &bits) || bits > INT64_MAX)
+        bad("has a shape beyond 2^63 bits");
+      empty |= number == 0;
       shape->push_back(static_cast<int64_t>(number));
     }
-    if (__builtin_mul_overflow(elements, static_cast<uint64_t>(type.bits), &bits)) bad("has a shape beyond 2^64 bits");
+    if (empty) return 0;
     if (bits % 8 != 0) bad("has {} bits, no whole number of bytes", bits);
     return bits / 8;
   }
