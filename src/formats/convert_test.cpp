@@ -302,6 +302,33 @@ TEST_F(Convert, WhatTheCallerKnowsWins) {
   EXPECT_EQ(gguf.metadata().integer("general.file_type"), 32);
 }
 
+// A list of stop tokens has three keys in GGUF; what the caller says of the tokenizer counts first.
+TEST_F(Convert, StopTokensComeAlong) {
+  R1_DATA_OR_SKIP(path, "fixtures/qwen3");
+  std::filesystem::copy_file(path / "model.safetensors", folder_ / "model.safetensors");
+  Json config = open_source(path)->config();
+  config["eos_token_id"] = {7, 8};
+  write_file(folder_ / "config.json", config.dump());
+  write_file(folder_ / "generation_config.json", R"({"eos_token_id": [8, 9]})");
+  ConvertOptions options;
+  convert_weights(*open_source(folder_), folder_ / "all.gguf", options);
+  options.metadata = {{"tokenizer.ggml.eos_token_id", uint32_t{9}}, {"tokenizer.ggml.eom_token_id", uint32_t{4}}};
+  convert_weights(*open_source(folder_), folder_ / "given.gguf", options);
+  const auto ids = [&](const char* file) {
+    const Gguf gguf(folder_ / file);
+    std::vector<int64_t> ids;
+    for (const char* key : {"eos", "eot", "eom"})
+      ids.push_back(gguf.metadata().integer(fmt::format("tokenizer.ggml.{}_token_id", key)).value_or(-1));
+    return ids;
+  };
+  EXPECT_EQ(ids("all.gguf"), (std::vector<int64_t>{7, 8, 9}));
+  EXPECT_EQ(ids("given.gguf"), (std::vector<int64_t>{9, 7, 4}));
+  convert_weights(*open_source(folder_ / "all.gguf"), folder_ / "hub", {});
+  const auto hub = open_source(folder_ / "hub");
+  EXPECT_EQ(hub->config()["eos_token_id"], Json({7, 8, 9}));
+  EXPECT_EQ(hub->generation_config()["eos_token_id"], Json({7, 8, 9}));
+}
+
 std::string refusal(const std::function<void()>& act) {
   try {
     act();

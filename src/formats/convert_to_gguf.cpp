@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "base/log.h"
 #include "formats/convert.h"
 #include "formats/gguf_hyperparameters.h"
 #include "formats/gguf_names.h"
@@ -168,13 +169,39 @@ void add_sampling(const Json& generation, GgufPairs* pairs) {
     pairs->emplace_back("general.sampling.top_k", top_k->get<int32_t>());
 }
 
-void add_token_ids(const Json& config, GgufPairs* pairs) {
-  for (const auto& [hub, gguf] : {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"},
-                                  std::pair{"eos_token_id", "tokenizer.ggml.eos_token_id"}}) {
-    const auto found = config.find(hub);
-    if (found == config.end()) continue;
-    const Json& id = found->is_array() && !found->empty() ? found->front() : *found;
-    if (id.is_number_unsigned()) pairs->emplace_back(gguf, id.get<uint32_t>());
+void append_ids(const Json& config, const char* field, std::vector<uint32_t>* ids) {
+  const auto found = config.find(field);
+  if (found == config.end()) return;
+  for (const Json& id : found->is_array() ? *found : Json::array({*found})) {
+    if (id.is_number_unsigned() && id.get<uint64_t>() <= INT32_MAX) ids->push_back(id.get<uint32_t>());
+  }
+}
+
+// The stop tokens of config.json and generation_config.json, in the keys that the caller (who has the tokenizer) left
+// free.
+void add_stop_ids(const WeightSource& source, const GgufPairs& given, GgufPairs* pairs) {
+  std::vector<uint32_t> ids;
+  append_ids(source.config(), "eos_token_id", &ids);
+  append_ids(source.generation_config(), "eos_token_id", &ids);
+  std::vector<std::string_view> free;
+  std::set<uint32_t> said;
+  for (const char* key : kStopKeys) {
+    const auto found = std::find_if(given.begin(), given.end(), [&](const auto& pair) { return pair.first == key; });
+    if (found == given.end()) {
+      free.push_back(key);
+    } else if (const auto* id = std::get_if<uint32_t>(&found->second)) {
+      said.insert(*id);
+    }
+  }
+  size_t used = 0;
+  for (const uint32_t id : ids) {
+    if (!said.insert(id).second) continue;
+    if (used == free.size()) {
+      spdlog::warn("{}: a GGUF file names three tokens that end an answer; token {} will not end one", source.path(),
+                   id);
+      continue;
+    }
+    pairs->emplace_back(free[used++], id);
   }
 }
 
@@ -185,7 +212,10 @@ GgufPairs all_pairs(const WeightSource& source, const Hyperparameters& model, co
   own.insert(own.end(), model.pairs.begin(), model.pairs.end());
   own.emplace_back("general.file_type", gguf_file_type(options.dtype));
   own.emplace_back("general.quantization_version", uint32_t{2});
-  add_token_ids(source.config(), &own);
+  std::vector<uint32_t> bos;
+  append_ids(source.config(), "bos_token_id", &bos);
+  if (!bos.empty()) own.emplace_back("tokenizer.ggml.bos_token_id", bos.front());
+  add_stop_ids(source, options.metadata, &own);
   std::set<std::string_view> given;
   for (const auto& [key, value] : options.metadata) R1_CHECK(given.insert(key).second, "{} twice", key);
   std::erase_if(own, [&](const auto& pair) { return given.contains(pair.first); });

@@ -1,5 +1,6 @@
 #include "formats/gguf_config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -33,6 +34,8 @@ const ArchitectureNames& architecture_named(std::string_view name, const std::st
   fail(Exit::kBadModel, "{}: the architecture '{}' is not supported; r1 runs {}", file, name, known);
 }
 
+constexpr int64_t kMostExperts = 1 << 12;
+
 // The decimal a person would have written for a stored float32: 1e-06 and not 9.999999974752427e-07.
 double shortest(double value) {
   const float narrow = static_cast<float>(value);
@@ -41,6 +44,21 @@ double shortest(double value) {
   double result = value;
   std::from_chars(text.data(), text.data() + text.size(), result);
   return result;
+}
+
+std::optional<int64_t> token_id(const GgufMetadata& metadata, std::string_view key) {
+  const auto id = metadata.integer(key);
+  return id && *id >= 0 ? id : std::nullopt;  // some files write -1 for none
+}
+
+// Ends of text, of turn and of message: each of them ends an answer.
+Json stop_ids(const GgufMetadata& metadata) {
+  Json ids = Json::array();
+  for (const char* key : kStopKeys) {
+    const auto id = token_id(metadata, key);
+    if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
+  }
+  return ids;
 }
 
 // Builds the config of one file; keys are those behind "{architecture}.".
@@ -134,10 +152,11 @@ class ConfigBuilder {
 
   void read_token_ids() {
     for (const auto& [hub, gguf] : {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"},
-                                    std::pair{"eos_token_id", "tokenizer.ggml.eos_token_id"},
                                     std::pair{"pad_token_id", "tokenizer.ggml.padding_token_id"}}) {
-      if (const auto id = metadata_.integer(gguf)) config_[hub] = *id;
+      if (const auto id = token_id(metadata_, gguf)) config_[hub] = *id;
     }
+    const Json stops = stop_ids(metadata_);
+    if (!stops.empty()) config_["eos_token_id"] = stops.size() == 1 ? stops[0] : stops;
   }
 
   void read_heads() {
@@ -165,10 +184,18 @@ class ConfigBuilder {
     }
   }
 
+  // Each expert becomes names of its own: their number must have nothing to do with the size of a file that claims it.
+  int64_t expert_count() const {
+    const int64_t experts = positive("expert_count");
+    if (experts > kMostExperts)
+      bad("expert_count", fmt::format("found {}, expected at most {}", experts, kMostExperts));
+    return experts;
+  }
+
   void read_qwen_experts() {
     const GgufTensor* stack = gguf_.find("blk.0.ffn_down_exps.weight");
     const int64_t stored_width = stack != nullptr && stack->rank == 3 ? stack->shape[2] : 0;
-    config_["num_experts"] = positive("expert_count");
+    config_["num_experts"] = expert_count();
     config_["num_experts_per_tok"] = positive("expert_used_count");
     config_["moe_intermediate_size"] = positive("expert_feed_forward_length", stored_width);
     config_["norm_topk_prob"] = true;  // engines that read these files always normalise (formats.md 3)
@@ -205,7 +232,7 @@ class ConfigBuilder {
     const bool sigmoid = gate == 2;
     config_["model_type"] = sigmoid ? "deepseek_v3" : "deepseek_v2";
     config_["architectures"] = Json::array({sigmoid ? "DeepseekV3ForCausalLM" : "DeepseekV2ForCausalLM"});
-    const int64_t experts = positive("expert_count");
+    const int64_t experts = expert_count();
     config_["n_routed_experts"] = experts;
     config_["num_experts_per_tok"] = positive("expert_used_count");
     config_["n_shared_experts"] = count("expert_shared_count", 0);
@@ -225,6 +252,12 @@ class ConfigBuilder {
     if (v3 && !integer("expert_group_count")) {
       spdlog::warn("{}: has no '{}'; 256 experts with a sigmoid gate are taken for DeepSeek-V3's 8 groups, 4 used",
                    metadata_.file(), key("expert_group_count"));
+    }
+    if (experts == 160 && !sigmoid && !integer("expert_group_count")) {
+      spdlog::warn(
+          "{}: has no '{}'; 160 experts with a softmax gate look like DeepSeek-V2, which chooses within 3 of 8 groups: "
+          "without the key they are chosen from all",
+          metadata_.file(), key("expert_group_count"));
     }
     const int64_t groups = positive("expert_group_count", v3 ? 8 : 1);
     config_["n_group"] = groups;
@@ -310,14 +343,16 @@ Json generation_config_from_gguf(const GgufMetadata& metadata) {
     if (const auto value = metadata.real(gguf)) config[hub] = shortest(*value);
   }
   if (const auto value = metadata.integer("general.sampling.top_k")) config["top_k"] = *value;
+  if (Json stops = stop_ids(metadata); stops.size() > 1) config["eos_token_id"] = std::move(stops);
   if (config.contains("temperature")) config["do_sample"] = config["temperature"].get<double>() > 0;
   return config;
 }
 
-FusedRows fused_rows(const Json& config) {
-  if (config.contains("kv_lora_rank")) return {};
+FusedParts fused_parts(const Json& config) {
+  if (config.contains("kv_lora_rank")) return {.experts = config.at("n_routed_experts")};
   const int64_t head = config.at("head_dim"), kv = config.at("num_key_value_heads").get<int64_t>() * head;
-  return {config.at("num_attention_heads").get<int64_t>() * head, kv, kv};
+  const int64_t experts = config.value("num_experts", int64_t{0});
+  return {.q = config.at("num_attention_heads").get<int64_t>() * head, .k = kv, .v = kv, .experts = experts};
 }
 
 }  // namespace r1

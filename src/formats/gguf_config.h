@@ -11,10 +11,11 @@ namespace r1 {
 // what is supported: an unknown architecture, a missing or impossible value, a feature that config.json cannot say.
 Json config_from_gguf(const Gguf& gguf);
 
-// generation_config.json from the keys of recommended sampling; an empty object where there are none.
+// generation_config.json from the keys of recommended sampling, and the stop tokens where there are several; an empty
+// object where there are none.
 Json generation_config_from_gguf(const GgufMetadata& metadata);
 
-// Rows of a fused attn_qkv by a config that config_from_gguf made.
-FusedRows fused_rows(const Json& config);
+// The parts of fused tensors by a config that config_from_gguf made.
+FusedParts fused_parts(const Json& config);
 
 }  // namespace r1

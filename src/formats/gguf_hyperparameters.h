@@ -13,6 +13,10 @@ namespace r1 {
 // one epsilon that other engines use for all norms.
 inline constexpr const char* kInnerNormKey = "r1.inner_norm_eps";
 
+// Tokens that end an answer, at most one under each key; the hub has a list, "eos_token_id".
+inline constexpr const char* kStopKeys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                            "tokenizer.ggml.eom_token_id"};
+
 // What a convert learns from a config.json.
 struct Hyperparameters {
   std::string architecture;  // GGUF's: "llama", "deepseek2", …

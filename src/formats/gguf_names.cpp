@@ -109,7 +109,7 @@ Tensor part_of(const Tensor& whole, int64_t begin, int64_t rows) {
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 NamedTensors split_qkv(std::string_view gguf_name, const std::string& layer, std::string_view ending,
-                       const Tensor& values, const FusedRows& fused, const std::string& file) {
+                       const Tensor& values, const FusedParts& fused, const std::string& file) {
   const bool vector = values.rank() == 1;
   const int64_t rows = vector ? values.cols() : values.rows();
   if (values.rank() > 2 || rows != fused.q + fused.k + fused.v || (vector && block_elements(values.dtype()) != 1)) {
@@ -125,11 +125,15 @@ NamedTensors split_qkv(std::string_view gguf_name, const std::string& layer, std
 // `hub_stems`: what stands in the rows of each expert, one after another in equal parts.
 NamedTensors split_experts(std::string_view gguf_name, const std::string& layer,
                            std::initializer_list<std::string_view> hub_stems, std::string_view ending,
-                           const Tensor& values, const std::string& file) {
+                           const Tensor& values, const FusedParts& fused, const std::string& file) {
   const int64_t parts = static_cast<int64_t>(hub_stems.size());
   if (values.rank() != 3 || values.extent(1) % parts != 0) {
     fail(Exit::kBadModel, "{}: tensor '{}' is {}, expected three extents (experts, rows{}, columns)", file, gguf_name,
          values.shape_text(), parts == 2 ? " of gate and up" : "");
+  }
+  if (values.extent(0) != fused.experts) {  // each becomes a name: their number must not be the tensor's own claim
+    fail(Exit::kBadModel, "{}: tensor '{}' is {}: {} experts, where the metadata says {}", file, gguf_name,
+         values.shape_text(), values.extent(0), fused.experts);
   }
   const int64_t rows = values.extent(1) / parts;
   NamedTensors tensors;
@@ -151,7 +155,7 @@ std::optional<LayerName> split_layer(std::string_view name, std::string_view pre
   return leading_number(name.substr(prefix.size()));
 }
 
-NamedTensors hub_tensors(std::string_view gguf_name, const Tensor& values, const FusedRows& fused,
+NamedTensors hub_tensors(std::string_view gguf_name, const Tensor& values, const FusedParts& fused,
                          const std::string& file) {
   const auto itself = [&](std::string name) { return NamedTensors{{std::move(name), values}}; };
   const auto in_layer = split_layer(gguf_name, kGgufLayer);
@@ -166,10 +170,10 @@ NamedTensors hub_tensors(std::string_view gguf_name, const Tensor& values, const
   if (const auto hub = hub_stem(kLayerNames, stem); !hub.empty())
     return itself(fmt::format("{}{}{}", layer, hub, ending));
   if (const auto hub = hub_stem(kExpertNames, stem); !hub.empty()) {
-    return split_experts(gguf_name, layer, {hub}, ending, values, file);
+    return split_experts(gguf_name, layer, {hub}, ending, values, fused, file);
   }
   if (stem == "ffn_gate_up_exps")
-    return split_experts(gguf_name, layer, {"gate_proj", "up_proj"}, ending, values, file);
+    return split_experts(gguf_name, layer, {"gate_proj", "up_proj"}, ending, values, fused, file);
   if (stem == "attn_qkv" && fused.q > 0) return split_qkv(gguf_name, layer, ending, values, fused, file);
   return itself(std::string(gguf_name));
 }

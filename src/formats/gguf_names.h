@@ -13,16 +13,17 @@
 
 namespace r1 {
 
-// Rows of q, k and v in a fused attn_qkv. All zero where the architecture has no such matrix.
-struct FusedRows {
-  int64_t q = 0, k = 0, v = 0;
+// What a config says of tensors that hold several: rows of q, k and v in a fused attn_qkv (all zero where the
+// architecture has no such matrix), experts in a stack.
+struct FusedParts {
+  int64_t q = 0, k = 0, v = 0, experts = 0;
 };
 
 // The hub tensors (name and view) that a GGUF tensor holds. A name in neither column stands for itself:
 // "rope_freqs.weight", or one that nobody asks for and a loader reports. Throws Error(kBadModel), naming `file` and
 // tensor, where the shape does not fit a stack or a fused matrix.
 std::vector<std::pair<std::string, Tensor>> hub_tensors(std::string_view gguf_name, const Tensor& values,
-                                                        const FusedRows& fused, const std::string& file);
+                                                        const FusedParts& fused, const std::string& file);
 
 // Where a hub tensor goes in a GGUF file.
 struct GgufPlace {

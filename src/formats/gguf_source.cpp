@@ -9,7 +9,7 @@ GgufSource::GgufSource(const std::filesystem::path& path) : gguf_(path) {
   if (gguf_.tensors().empty()) fail(Exit::kNotFound, "{}: has no tensors, only a vocabulary", gguf_.file());
   config_ = config_from_gguf(gguf_);
   generation_config_ = generation_config_from_gguf(gguf_.metadata());
-  const FusedRows fused = fused_rows(config_);
+  const FusedParts fused = fused_parts(config_);
   for (const GgufTensor* tensor : gguf_.tensors()) {
     for (auto& [name, values] : hub_tensors(tensor->name, tensor->values(), fused, *tensor->file)) {
       const auto [other, inserted] = entries_.emplace(name, Entry{values, tensor});

@@ -4,9 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <spdlog/sinks/ostream_sink.h>
+
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <sstream>
 
+#include "base/log.h"
 #include "formats/gguf_config.h"
 #include "formats/gguf_writer.h"
 #include "formats/weight_source.h"
@@ -384,6 +389,55 @@ TEST_F(GgufConfig, OldDeepseekFiles) {
   EXPECT_EQ(config["topk_method"], "noaux_tc");
 }
 
+// What spdlog says meanwhile.
+std::string log_of(const std::function<void()>& act) {
+  std::ostringstream text;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
+  act();
+  spdlog::set_default_logger(before);
+  return text.str();
+}
+
+TEST_F(GgufConfig, FilesOlderThanTheGroupKeysAreWarnedOf) {
+  GgufPairs v2 = with("deepseek2.expert_count", uint32_t{160});
+  const std::string warning = log_of([&] { EXPECT_EQ(config_of(v2)["topk_method"], "greedy"); });
+  EXPECT_NE(warning.find("has no 'deepseek2.expert_group_count'"), std::string::npos) << warning;
+  v2.emplace_back("deepseek2.expert_group_count", uint32_t{8});
+  v2.emplace_back("deepseek2.expert_group_used_count", uint32_t{3});
+  EXPECT_EQ(log_of([&] { EXPECT_EQ(config_of(v2)["topk_method"], "group_limited_greedy"); }), "");
+  EXPECT_EQ(log_of([&] { config_of(with("deepseek2.expert_count", uint32_t{64})); }), "");  // V2-Lite has no groups
+}
+
+// A stack is cut by the config's number of experts, and not by its own: each expert takes names.
+TEST_F(GgufConfig, StacksHaveAsManyExpertsAsTheMetadataSays) {
+  const auto opening = [&](const GgufPairs& pairs, const GgufTensorPlan& stack) -> std::string {
+    config_of(pairs, {stack});
+    try {
+      open_source(folder_ / "c.gguf");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit(), Exit::kBadModel);
+      return error.what();
+    }
+    return "";
+  };
+  const GgufPairs dense = {{"general.architecture", std::string("qwen3")},
+                           {"qwen3.embedding_length", uint32_t{64}},
+                           {"qwen3.feed_forward_length", uint32_t{64}},
+                           {"qwen3.block_count", uint32_t{1}},
+                           {"qwen3.vocab_size", uint32_t{10}},
+                           {"qwen3.attention.head_count", uint32_t{4}},
+                           {"qwen3.attention.layer_norm_rms_epsilon", 1e-5f}};
+  EXPECT_NE(opening(dense, {"blk.0.ffn_up_exps.weight", DType::F32, {100, 1, 1}}).find("100 experts, where"),
+            std::string::npos);
+  const GgufTensorPlan fused = {"blk.0.ffn_gate_up_exps.weight", DType::F32, {255, 2, 1}};
+  EXPECT_NE(opening(deepseek_pairs(), fused).find("255 experts, where the metadata says 256"), std::string::npos);
+  EXPECT_EQ(opening(deepseek_pairs(), {"blk.0.ffn_up_exps.weight", DType::F32, {256, 1, 1}}), "");
+  EXPECT_NE(config_refusal(with("deepseek2.expert_count", uint32_t{8'000'000})).find("expected at most"),
+            std::string::npos);
+}
+
 TEST_F(GgufConfig, MtpBlocksAreCounted) {
   GgufPairs pairs = with("deepseek2.nextn_predict_layers", uint32_t{1});
   const Json stored = config_of(pairs, {{"blk.2.nextn.eh_proj.weight", DType::F32, {1}}});
@@ -395,6 +449,19 @@ TEST_F(GgufConfig, MtpBlocksAreCounted) {
   const Json named_only = config_of(pairs, {{"blk.2.attn_norm.weight", DType::F32, {1}}});
   EXPECT_EQ(named_only["num_hidden_layers"], 3);
   EXPECT_EQ(named_only["num_nextn_predict_layers"], 0);
+}
+
+TEST_F(GgufConfig, EveryStopTokenIsKept) {
+  GgufPairs pairs = with("tokenizer.ggml.eos_token_id", uint32_t{3});
+  EXPECT_EQ(config_of(pairs)["eos_token_id"], 3);
+  pairs.emplace_back("tokenizer.ggml.eom_token_id", uint32_t{5});
+  EXPECT_EQ(config_of(pairs)["eos_token_id"], Json({3, 5}));
+  EXPECT_EQ(generation_config_from_gguf(Gguf(folder_ / "c.gguf").metadata())["eos_token_id"], Json({3, 5}));
+  pairs.emplace_back("tokenizer.ggml.eot_token_id", uint32_t{3});
+  pairs.emplace_back("tokenizer.ggml.bos_token_id", int32_t{-1});  // none
+  const Json config = config_of(pairs);
+  EXPECT_EQ(config["eos_token_id"], Json({3, 5}));
+  EXPECT_FALSE(config.contains("bos_token_id"));
 }
 
 TEST_F(GgufConfig, YarnFactors) {
