@@ -9,7 +9,10 @@
 
 namespace r1 {
 
-AnswerPrinter::AnswerPrinter(bool hide_thinking) : hidden_(hide_thinking), to_screen_(is_terminal(STDOUT_FILENO)) {
+AnswerPrinter::AnswerPrinter(bool hide_thinking)
+    : hidden_(hide_thinking),
+      to_screen_(is_terminal(STDOUT_FILENO)),
+      thought_to_(to_screen_ ? STDOUT_FILENO : STDERR_FILENO) {
   if (!to_screen_ && verbosity() < 0) hidden_ = true;
 }
 
@@ -19,22 +22,23 @@ void AnswerPrinter::put(int descriptor, std::string_view text) {
   standard_output().flush();
 }
 
-// Without colours the tags tell thought from answer.
+// Without colours the tags tell thought from answer. With them the model's own escape sequences would undo ours, even
+// in a file that is shown later.
 void AnswerPrinter::thought(std::string_view piece) {
   if (hidden_ || piece.empty()) return;
-  const int where = to_screen_ ? STDOUT_FILENO : STDERR_FILENO;
-  if (!in_thought_ && !colours(where)) put(where, "<think>\n");
+  const bool dim = colours(thought_to_);
+  if (!in_thought_ && !dim) put(thought_to_, "<think>\n");
   in_thought_ = true;
-  put(where, is_terminal(where) ? styled(where, Style::Dim, printable(piece)) : std::string(piece));
+  const std::string text = dim || is_terminal(thought_to_) ? printable(piece) : std::string(piece);
+  put(thought_to_, styled(thought_to_, Style::Dim, text));
   line_open_ = !piece.ends_with('\n');
 }
 
 void AnswerPrinter::end_thought() {
   if (!in_thought_) return;
   in_thought_ = false;
-  const int where = to_screen_ ? STDOUT_FILENO : STDERR_FILENO;
-  put(where, line_open_ ? "\n" : "");
-  put(where, colours(where) ? "\n" : "</think>\n\n");
+  put(thought_to_, line_open_ ? "\n" : "");
+  put(thought_to_, colours(thought_to_) ? "\n" : "</think>\n\n");
   line_open_ = false;
 }
 

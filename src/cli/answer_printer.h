@@ -20,6 +20,7 @@ class AnswerPrinter {
   void put(int descriptor, std::string_view text);
 
   bool hidden_, to_screen_;
+  int thought_to_;  // the descriptor
   bool in_thought_ = false, wrote_text_ = false, line_open_ = false;
 };
 
