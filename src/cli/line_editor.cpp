@@ -16,7 +16,24 @@
 namespace r1 {
 namespace {
 
-volatile std::sig_atomic_t resized = 0;
+volatile std::sig_atomic_t resized = 0, continued = 0;
+
+constexpr char kAnnouncePastes[] = "\x1b[?2004h", kPlainPastes[] = "\x1b[?2004l";
+
+void catch_signal(int number, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(number, &action, nullptr);
+}
+
+// Behind Ctrl-Z and fg the terminal is as the shell left it, and its last line is the shell's.
+void take_terminal_again(EditLine* editor) {
+  say(kAnnouncePastes);
+  el_set(editor, EL_PREP_TERM, 0);
+  el_set(editor, EL_PREP_TERM, 1);
+  el_set(editor, EL_REFRESH);
+}
 
 // One character from the terminal. libedit's own reading would go on after Ctrl-C; this one ends.
 int read_character(EditLine* editor, wchar_t* character) {
@@ -27,6 +44,10 @@ int read_character(EditLine* editor, wchar_t* character) {
       if (resized != 0) {
         resized = 0;
         el_resize(editor);
+      }
+      if (continued != 0) {
+        continued = 0;
+        take_terminal_again(editor);
       }
       continue;
     }
@@ -76,10 +97,8 @@ struct LineEditor::Terminal {
 
   explicit Terminal(std::filesystem::path file) : history_file(std::move(file)) {
     use_utf8();
-    struct sigaction action = {};
-    action.sa_handler = [](int) { resized = 1; };
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGWINCH, &action, nullptr);
+    catch_signal(SIGWINCH, [](int) { resized = 1; });
+    catch_signal(SIGCONT, [](int) { continued = 1; });
 
     editor = el_init("r1", stdin, stderr, stderr);
     history = history_init();
@@ -153,10 +172,11 @@ LineEditor::End LineEditor::read(const std::string& prompt, std::string* line) {
   }
   terminal_->prompt = prompt;
   el_resize(terminal_->editor);
-  say("\x1b[?2004h");  // pasted text is announced
+  continued = 0;  // while nobody edited
+  say(kAnnouncePastes);
   int length = 0;
   const char* text = el_gets(terminal_->editor, &length);
-  say("\x1b[?2004l");
+  say(kPlainPastes);
   if (interrupted()) return End::Interrupted;
   if (text == nullptr || length <= 0) return End::EndOfInput;
   line->assign(text, static_cast<size_t>(length));
