@@ -8,6 +8,7 @@
 #include "cli/answer_printer.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/suggest.h"
 #include "cli/terminal.h"
 
@@ -15,7 +16,7 @@ namespace r1 {
 namespace {
 
 constexpr char kHelp[] =
-    "  /think on|off|budget N   think before answering, or not, or at most N tokens\n"
+    "  /think on|off|budget N   think before answering, or not, or at most N tokens; auto: as the template has it\n"
     "  /system TEXT             the system prompt; without TEXT none\n"
     "  /set NAME VALUE          a sampling option: temperature, top-p, top-k, min-p, seed, max-tokens, stop\n"
     "  /reset                   forget what has been said\n"
@@ -36,8 +37,15 @@ std::string trimmed(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
 }
 
+// "~/x" as the shell would have it.
+std::string from_home(const std::string& path) {
+  const char* home = std::getenv("HOME");
+  return path.starts_with("~/") && home != nullptr ? home + path.substr(1) : path;
+}
+
 constexpr char kCtrlD = '\x04';
 constexpr char kQuotes[] = "\"\"\"";
+constexpr const char *kPrompt = ">>> ", *kMorePrompt = "... ";
 
 }  // namespace
 
@@ -55,9 +63,10 @@ int Chat::run() {
       check_interrupt();
     }
     try {
-      if (message->starts_with('/') && message->find('\n') == std::string::npos) {
-        if (!command(trimmed(*message))) return 0;
-      } else if (!trimmed(*message).empty()) {
+      const std::string line = trimmed(*message);
+      if (line.starts_with('/') && message->find('\n') == std::string::npos) {
+        if (!command(line)) return 0;
+      } else if (!line.empty()) {
         answer_to(*message);
       }
     } catch (const Error& error) {  // the chat goes on
@@ -78,19 +87,21 @@ LineEditor::End Chat::next_line(const std::string& prompt, std::string* line) {
 
 std::optional<std::string> Chat::read_message(bool* ended_by_signal) {
   std::string message, line;
-  const char* prompt = ">>> ";
+  const char* prompt = kPrompt;
   bool quoted = false;
   for (;;) {
     switch (next_line(prompt, &line)) {
       case LineEditor::End::EndOfInput:
-        return message.empty() ? std::nullopt : std::optional(message);
+        if (prompt == kPrompt) return std::nullopt;
+        say("\nr1: the unfinished message is dropped\n");
+        return "";
       case LineEditor::End::Interrupted:
         *ended_by_signal = true;
         return std::nullopt;
       case LineEditor::End::Line:
         break;
     }
-    prompt = "... ";
+    prompt = kMorePrompt;
     if (!quoted && message.empty() && line.starts_with(kQuotes)) {
       quoted = true;
       line = line.substr(3);
@@ -141,11 +152,8 @@ void Chat::answer_to(const std::string& question) {
   take_typed();  // a Ctrl-D would be lost when the editor takes the terminal over
   printer.finish();
   last_speed_ = made.speed_text();
-  std::string end = last_speed_;
-  if (made.finish == FinishReason::Cancelled) end += "; stopped";
-  if (made.finish == FinishReason::Length)
-    end += "; cut off: the length limit or the context is reached (/reset, --context)";
-  say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}]", end)) + "\n");
+  const std::string end = conversation_.end_text(made);
+  say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}{}{}]", last_speed_, end.empty() ? "" : "; ", end)) + "\n");
 }
 
 void Chat::set(const std::string& rest) {
@@ -167,8 +175,26 @@ void Chat::set(const std::string& rest) {
 
 void Chat::think(const std::string& rest) {
   const std::string value = rest.starts_with("budget ") ? trimmed(rest.substr(7)) : rest;
-  conversation_.options().thinking = Thinking::from_text(value);
+  if (!value.empty()) conversation_.think(Thinking::from_text(value));
   say(fmt::format("thinking: {}\n", conversation_.options().thinking.text()));
+}
+
+// Only a file that holds a conversation is overwritten unasked.
+void Chat::save(const std::string& file) {
+  if (std::filesystem::exists(file) && !Conversation::is_saved(file)) {
+    std::string reply;
+    say(fmt::format("{} is there and is not a saved conversation.\n", printable(file)));
+    const LineEditor::End end = next_line("overwrite it? [y/N] ", &reply);
+    reply = trimmed(reply);
+    if (end != LineEditor::End::Line || (reply != "y" && reply != "yes")) {
+      take_interrupt();
+      say("not saved\n");
+      return;
+    }
+  }
+  conversation_.save(file);
+  say(fmt::format("saved {} to {}\n", count_text(static_cast<int64_t>(conversation_.messages().size()), "message"),
+                  printable(file)));
 }
 
 void Chat::stats() const {
@@ -183,7 +209,7 @@ bool Chat::command(const std::string& line) {
   const std::string name = line.substr(0, space), rest = space == std::string::npos ? "" : trimmed(line.substr(space));
   const auto file = [&] {
     if (rest.empty()) fail(Exit::kUsage, "{} needs a file", name);
-    return rest;
+    return from_home(rest);
   };
   if (name == "/quit" || name == "/exit" || name == "/bye") return false;
   if (name == "/help") {
@@ -194,13 +220,16 @@ bool Chat::command(const std::string& line) {
     set(rest);
   } else if (name == "/system") {
     conversation_.options().system = rest;
+    say(rest.empty() ? "system prompt: none\n" : fmt::format("system prompt: {}\n", printable(rest)));
   } else if (name == "/reset") {
+    say(fmt::format("forgotten: {}\n", count_text(static_cast<int64_t>(conversation_.messages().size()), "message")));
     conversation_.reset();
   } else if (name == "/save") {
-    conversation_.save(file());
+    save(file());
   } else if (name == "/load") {
     conversation_.load(file());
-    say(fmt::format("{} messages\n", conversation_.messages().size()));
+    say(fmt::format("loaded {} from {}\n", count_text(static_cast<int64_t>(conversation_.messages().size()), "message"),
+                    file()));
   } else if (name == "/stats") {
     stats();
   } else if (name == "/stop") {

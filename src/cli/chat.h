@@ -32,6 +32,7 @@ class Chat {
   bool command(const std::string& line);  // false: quit
   void set(const std::string& rest);
   void think(const std::string& rest);
+  void save(const std::string& file);
   void stats() const;
 
   Conversation& conversation_;

@@ -1,5 +1,6 @@
 #include "cli/conversation.h"
 
+#include <filesystem>
 #include <random>
 
 #include "base/file.h"
@@ -7,6 +8,13 @@
 #include "text/stream_decoder.h"
 
 namespace r1 {
+namespace {
+
+bool holds_messages(const OrderedJson& saved) {
+  return saved.is_object() && saved.contains("messages") && saved["messages"].is_array();
+}
+
+}  // namespace
 
 Conversation::Conversation(const LoadedModel& model, Engine& engine, ConversationOptions options)
     : model_(model), engine_(engine), options_(std::move(options)) {}
@@ -22,6 +30,14 @@ std::vector<int32_t> Conversation::prompt(const std::string& question) const {
 Answer Conversation::ask(const std::string& question, const AnswerWatch& watch) {
   Request request;
   request.prompt = prompt(question);
+  if (static_cast<int64_t>(request.prompt.size()) >= options_.context) {
+    const char* what = messages_.empty() ? "the prompt" : "the conversation";
+    throw Error(
+        fmt::format("{} has {} tokens, and the context holds {}", what, request.prompt.size(), options_.context),
+        Exit::kUsage,
+        messages_.empty() ? "shorten it, or ask for more with --context"
+                          : "/reset forgets the conversation; started with --context N, r1 holds more");
+  }
   request.sampling = options_.sampling.over(model_.default_sampling());
   if (!options_.sampling.seed) request.sampling.seed = std::random_device{}();
   last_seed_ = request.sampling.seed;
@@ -36,6 +52,20 @@ Answer Conversation::ask(const std::string& question, const AnswerWatch& watch) 
   return made;
 }
 
+std::string Conversation::end_text(const Answer& made) const {
+  if (made.finish == FinishReason::Cancelled) return "stopped";
+  if (made.finish != FinishReason::Length) return "";
+  const int64_t limit = options_.sampling.max_tokens.value_or(-1);
+  if (limit >= 0 && static_cast<int64_t>(made.ids.size()) >= limit)
+    return fmt::format("cut off: --max-tokens {} is reached", limit);
+  return fmt::format("cut off: the context of {} tokens is full (--context)", options_.context);
+}
+
+void Conversation::think(const Thinking& thinking) {
+  check_thinking(thinking, model_);
+  options_.thinking = thinking;
+}
+
 void Conversation::save(const std::string& file) const {
   OrderedJson saved;
   if (!options_.system.empty()) saved["system"] = options_.system;
@@ -44,9 +74,18 @@ void Conversation::save(const std::string& file) const {
   write_file(file, saved.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
 
+bool Conversation::is_saved(const std::string& file) {
+  if (!std::filesystem::is_regular_file(file)) return false;
+  try {
+    return holds_messages(parse_ordered_json(read_file(file), file));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void Conversation::load(const std::string& file) {
   const OrderedJson saved = parse_ordered_json(read_file(file), file);
-  if (!saved.is_object() || !saved.contains("messages") || !saved["messages"].is_array()) {
+  if (!holds_messages(saved)) {
     fail(Exit::kFailure, "{}: found no list \"messages\": this is not a saved conversation", file);
   }
   std::vector<Message> messages;

@@ -16,7 +16,8 @@ struct ConversationOptions {
   SamplingOptions sampling;
   std::string system;
   Thinking thinking;
-  bool raw = false;  // no template: every question is continued as it is, and nothing is remembered
+  int64_t context = 0;  // the engine's
+  bool raw = false;     // no template: every question is continued as it is, and nothing is remembered
 };
 
 class Conversation {
@@ -29,9 +30,14 @@ class Conversation {
   Answer ask(const std::string& question, const AnswerWatch& watch);
 
   void reset() { messages_.clear(); }
-  void save(const std::string& file) const;  // JSON
-  void load(const std::string& file);        // what save() wrote; throws Error
+  void save(const std::string& file) const;       // JSON
+  void load(const std::string& file);             // what save() wrote; throws Error
+  static bool is_saved(const std::string& file);  // did save() write it?
 
+  // Why the answer ended, where that is not its natural end: "cut off: the context of 4096 tokens is full"; else "".
+  std::string end_text(const Answer& made) const;
+
+  void think(const Thinking& thinking);  // from the next answer on; throws what check_thinking() does
   ConversationOptions& options() { return options_; }
   const std::vector<Message>& messages() const { return messages_; }
   uint64_t last_seed() const { return last_seed_; }  // draws the last answer again

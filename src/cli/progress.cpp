@@ -110,4 +110,8 @@ void Progress::clear() {
 
 void Progress::finish() { clear(); }
 
+std::string count_text(int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 }  // namespace r1

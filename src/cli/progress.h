@@ -41,7 +41,8 @@ class Progress {
   std::chrono::steady_clock::time_point begin_, last_;
 };
 
-std::string bytes_text(double bytes);       // "1.4 GiB"
-std::string duration_text(double seconds);  // "3:07", "1:02:11"
+std::string bytes_text(double bytes);                            // "1.4 GiB"
+std::string duration_text(double seconds);                       // "3:07", "1:02:11"
+std::string count_text(int64_t count, const std::string& noun);  // "1 line", "2 lines"
 
 }  // namespace r1

@@ -61,9 +61,9 @@ void answer_once(Conversation& conversation, const std::string& question, const 
   }
   standard_output().flush();
   if (verbosity() >= 0) {
-    const char* cut =
-        made.finish == FinishReason::Length ? "; cut off: the length limit or the context is reached" : "";
-    say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}{}]", made.speed_text(), cut)) + "\n");
+    const std::string end = conversation.end_text(made);
+    say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}{}{}]", made.speed_text(), end.empty() ? "" : "; ", end)) +
+        "\n");
   }
   check_interrupt();
 }
@@ -76,8 +76,9 @@ void check_sampling(const LoadedModel& model, const ConversationOptions& options
 }
 
 ConversationOptions conversation_options(const RunOptions& options, const LoadedModel& model) {
-  ConversationOptions conversation{options.sampling, options.system, {}, options.raw};
+  ConversationOptions conversation{options.sampling, options.system, {}, 0, options.raw};
   if (!options.think.empty()) conversation.thinking = Thinking::from_text(options.think);
+  check_thinking(conversation.thinking, model);
   if (!conversation.raw && !model.has_chat_template()) {
     note(fmt::format("{}: no chat template: what you type is continued as plain text; --chat-template names one",
                      model_name(options.model.model)));
@@ -105,6 +106,7 @@ int run(const RunOptions& options) {
   EngineOptions engine_options;
   engine_options.context = options.model.context_or(model.config(), kUsualContext);
   engine_options.max_sequences = 1;
+  settings.context = engine_options.context;
   const std::unique_ptr<Engine> engine = start_engine(model, engine_options);
   Conversation conversation(model, *engine, std::move(settings));
   const MemoryPlan plan = model.plan(engine_options);
@@ -129,7 +131,7 @@ std::function<int()> declare(Options& options) {
                       "answered once; without it, and without a pipe, a chat begins");
   options.group("Conversation");
   options.add("system", settings->system, "TEXT", "the system prompt");
-  options.add("think", settings->think, "on|off|N", "think before answering, or not, or at most N tokens")
+  options.add("think", settings->think, "auto|on|off|N", "think before answering, or not, or at most N tokens")
       .otherwise("as the model's template has it");
   options.add_switch("hide-thinking", settings->hide_thinking, "do not show the thought");
   options.add_switch("raw", settings->raw, "no template: the question is continued as it is");

@@ -35,11 +35,12 @@ void open_thought(const Tokenizer& tokenizer, std::vector<int32_t>& ids) {
 }  // namespace
 
 Thinking Thinking::from_text(const std::string& text) {
+  if (text == "auto") return {};
   if (text == "on") return {Mode::On, -1};
   if (text == "off" || text == "0") return {Mode::Off, -1};
   const bool digits = !text.empty() && text.size() < 10 &&
                       std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits) fail(Exit::kUsage, "thinking is '{}', expected on, off, or a number of tokens", text);
+  if (!digits) fail(Exit::kUsage, "thinking is '{}', expected auto, on, off, or a number of tokens", text);
   return {Mode::On, std::stoll(text)};
 }
 
@@ -47,6 +48,12 @@ std::string Thinking::text() const {
   if (mode == Mode::Off) return "off";
   if (budget >= 0) return fmt::format("at most {} tokens", budget);
   return mode == Mode::On ? "on" : "as the model's template has it";
+}
+
+void check_thinking(const Thinking& thinking, const LoadedModel& model) {
+  const Tokenizer& tokenizer = model.tokenizer();
+  if (thinking.mode != Thinking::Mode::On || (tokenizer.think_open() && tokenizer.think_close())) return;
+  fail(Exit::kUsage, "{}: this model has no think tokens, thinking cannot be switched on", model.source().path());
 }
 
 std::vector<int32_t> encode_conversation(const LoadedModel& model, std::vector<Message> messages,
@@ -57,16 +64,14 @@ std::vector<int32_t> encode_conversation(const LoadedModel& model, std::vector<M
   input.eos_token = model.tokenizer().eos_text();
   if (thinking.mode == Thinking::Mode::Model) return model.encode_chat(input);
 
+  check_thinking(thinking, model);
   const Tokenizer& tokenizer = model.tokenizer();
   const bool on = thinking.mode == Thinking::Mode::On;
-  if (!tokenizer.think_open() || !tokenizer.think_close()) {
-    fail(Exit::kUsage, "{}: this model has no think tokens, thinking cannot be switched", model.source().path());
-  }
   input.variables = {{"enable_thinking", on}, {"thinking", on}};  // for templates that have a switch of their own
   std::vector<int32_t> ids = model.encode_chat(input);
   if (on) {
     open_thought(tokenizer, ids);
-  } else {
+  } else if (tokenizer.think_open() && tokenizer.think_close()) {  // else there is no thought to close
     close_thought(tokenizer, ids);
   }
   return ids;

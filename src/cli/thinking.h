@@ -12,16 +12,19 @@
 namespace r1 {
 
 struct Thinking {
-  enum class Mode { Model, On, Off } mode = Mode::Model;  // Model: as its template has it
+  enum class Mode { Model, On, Off } mode = Mode::Model;  // Model: as its template has it ("auto")
   int64_t budget = -1;                                    // tokens; -1: no limit
 
-  // "on", "off", or a number of tokens (0 is off). Throws Error.
+  // "auto", "on", "off", or a number of tokens (0 is off). Throws Error.
   static Thinking from_text(const std::string& text);
   std::string text() const;
 };
 
+// Throws Error(kUsage) where thinking is chosen and the model has no think tokens. Off is right for every model.
+void check_thinking(const Thinking& thinking, const LoadedModel& model);
+
 // Renders the conversation for the next answer and encodes it, with the thought opened or closed as asked. Throws Error
-// where the model has no template, or where thinking is chosen and the model cannot think.
+// where the model has no template, and what check_thinking() does.
 std::vector<int32_t> encode_conversation(const LoadedModel& model, std::vector<Message> messages,
                                          const Thinking& thinking);
 
