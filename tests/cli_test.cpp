@@ -11,6 +11,8 @@
 namespace r1 {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -93,6 +95,39 @@ TEST_F(Cli, CompletionScriptsAreValid) {
   EXPECT_THAT(r1("completion bash").out, HasSubstr("--max-tokens"));
   EXPECT_THAT(r1("completion zsh").out, StartsWith("#compdef r1"));
   EXPECT_THAT(r1("completion fish").out, HasSubstr("complete -c r1"));
+}
+
+TEST_F(Cli, BashCompletesNamesWithSpaces) {
+  write("a model.gguf", "");
+  const Ran ran =
+      r1("completion bash >r1.bash && bash -c '. ./r1.bash; COMP_WORDS=(r1 show a); COMP_CWORD=2; _r1; "
+         "printf \"<%s>\" \"${COMPREPLY[@]}\"'");
+  EXPECT_EQ(ran.out, "<a model.gguf>") << ran.err;
+}
+
+TEST_F(Cli, EveryVerbHasAManualPage) {
+  const std::string all = r1("help --man").out;
+  EXPECT_THAT(all, StartsWith(".TH R1 1 "));
+  for (const Verb& verb : verbs()) {
+    const Ran ran = r1("help --man " + verb.name);
+    EXPECT_EQ(ran.status, 0) << verb.name;
+    EXPECT_THAT(ran.out, HasSubstr("\nr1\\-" + verb.name + " \\- ")) << verb.name;
+    EXPECT_THAT(all, HasSubstr("\n.BR r1\\-" + verb.name + " (1)")) << verb.name;
+    for (const std::string& line : lines(ran.out)) {
+      if (!line.starts_with('.')) continue;
+      EXPECT_THAT(line, ContainsRegex("^\\.(TH|SH|SS|TP|B|BR|PP|RS|RE|nf|fi)( |$)"));
+    }
+  }
+  EXPECT_THAT(r1("help --man run").out, HasSubstr("\n.B \\-n, \\-\\-max\\-tokens N\n"));
+}
+
+TEST_F(Cli, HelpSurvivesWrongSettings) {
+  write("config/r1/config.toml", "threads = \n");
+  for (const char* arguments : {"help", "help run", "version", "completion bash", "run --help"})
+    EXPECT_EQ(r1(arguments).status, 0) << arguments;
+  EXPECT_THAT(r1("version").err, AllOf(StartsWith("r1: warning: "), HasSubstr("config.toml line 1")));
+  EXPECT_EQ(r1("version --quiet").err, "");
+  EXPECT_EQ(r1("config show").status, 2);
 }
 
 // ---- settings ----

@@ -45,12 +45,6 @@ std::string shell_quoted(const std::string& text) {
   return out + "'";
 }
 
-std::vector<std::string> verb_names() {
-  std::vector<std::string> names;
-  for (const Verb& verb : verbs()) names.push_back(verb.name);
-  return names;
-}
-
 std::string bash_script() {
   std::string out =
       "# r1: completion for bash. Use: source <(r1 completion bash)\n_r1() {\n  local cur=${COMP_WORDS[COMP_CWORD]} "
@@ -73,8 +67,9 @@ std::string bash_script() {
   out +=
       fmt::format("      help) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return;;\n", fmt::join(verb_names(), " "));
   out +=
-      "      config) COMPREPLY=($(compgen -W 'show' -- \"$cur\")); return;;\n    esac\n    COMPREPLY=($(compgen -f -- "
-      "\"$cur\")); return\n  fi\n  case $verb in\n";
+      "      config) COMPREPLY=($(compgen -W 'show' -- \"$cur\")); return;;\n    esac\n    mapfile -t COMPREPLY < "
+      "<(compgen -f -- "
+      "\"$cur\"); return\n  fi\n  case $verb in\n";
   for (const Declared& declared : declared_verbs()) {
     std::vector<std::string> flags;
     for (const Option& option : declared.options) {
@@ -144,6 +139,7 @@ std::string fish_script() {
   }
   out +=
       fmt::format("complete -c r1 -f -n '__fish_seen_subcommand_from completion' -a '{}'\n", fmt::join(kShells, " "));
+  out += "complete -c r1 -f -n '__fish_seen_subcommand_from config' -a show\n";
   return out +
          fmt::format("complete -c r1 -f -n '__fish_seen_subcommand_from help' -a '{}'\n", fmt::join(verb_names(), " "));
 }
@@ -171,7 +167,8 @@ Verb completion_verb() {
           "",
           {{"source <(r1 completion bash)", "for this bash; in ~/.bashrc for all of them"},
            {"r1 completion fish > ~/.config/fish/completions/r1.fish", "for fish"}},
-          declare};
+          declare,
+          true};
 }
 
 }  // namespace r1

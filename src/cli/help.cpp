@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/general_options.h"
+#include "cli/man.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "cli/suggest.h"
@@ -61,14 +62,16 @@ std::string row(const std::string& left, const std::string& right) {
   return out + filled(right, kWidth - kColumn, kColumn) + "\n";
 }
 
-std::string left_side(const Option& option) {
-  std::string out = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "    ";
+}  // namespace
+
+std::string option_names(const Option& option) {
+  std::string out = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "";
   out += option.is_switch ? fmt::format("--[no-]{}", option.name) : "--" + option.name;
   if (!option.placeholder.empty()) out += " " + option.placeholder;
   return out;
 }
 
-std::string right_side(const Option& option) {
+std::string option_meaning(const Option& option) {
   std::string out = option.help;
   if (!option.choices.empty()) out += fmt::format(": {}", fmt::join(option.choices, ", "));
   if (option.repeatable) out += " (may be given several times)";
@@ -81,7 +84,11 @@ std::string right_side(const Option& option) {
   return out;
 }
 
-}  // namespace
+std::string settings_sentence(const std::string& verb) {
+  return fmt::format(
+      "Names in capitals are environment variables; {} speaks to this verb alone. 'r1 config show' tells what is set.",
+      environment_name(verb, "threads"));
+}
 
 std::string help_text(const Verb& verb, const Options& options) {
   std::string out =
@@ -94,16 +101,12 @@ std::string help_text(const Verb& verb, const Options& options) {
   std::string group;
   for (const auto& option : options.all()) {
     if (option->group != group || group.empty()) out += "\n" + heading(group = option->group) + "\n";
-    out += row(left_side(*option), right_side(*option));
+    out += row((option->letter != 0 ? "" : "    ") + option_names(*option), option_meaning(*option));
   }
   out += row("-h, --help", "this text");
   if (std::any_of(options.all().begin(), options.all().end(),
                   [](const auto& option) { return option->configurable; })) {
-    const std::string example = environment_name(verb.name, "threads");
-    out += fmt::format(
-        "\nNames in capitals are environment variables; {} speaks to this verb alone. 'r1 config show' tells what is "
-        "set.\n",
-        example);
+    out += "\n" + filled(settings_sentence(verb.name), kWidth, 0) + "\n";
   }
   out += "\n" + heading("Examples") + "\n";
   for (const Verb::Example& example : verb.examples)
@@ -116,7 +119,7 @@ std::string overview_text() {
       fmt::format("{}: run DeepSeek-R1-class reasoning models\n\n{} r1 VERB [arguments] [options]\n\n{}\n",
                   heading("r1"), heading("usage:"), heading("Verbs"));
   for (const Verb& verb : verbs()) out += fmt::format("  {:<12}{}\n", verb.name, verb.purpose);
-  out += "\n'r1 VERB --help' tells a verb's options. MODEL is a folder in the hub's layout or a .gguf file.\n";
+  out += fmt::format("\n'r1 VERB --help' tells a verb's options. {}\n", kModelSentence);
   out += "\n" + heading("Examples") + "\n";
   for (const Verb& verb : verbs().first(2)) {
     const Verb::Example& example = verb.examples.front();
@@ -128,25 +131,29 @@ std::string overview_text() {
 namespace {
 
 std::function<int()> declare(Options& options) {
-  auto verb_name = std::make_shared<std::string>();
-  options.positional(*verb_name, "VERB", "the verb to explain", false);
-  return [verb_name] {
-    if (verb_name->empty()) {
-      standard_output().write(overview_text());
+  struct HelpOptions {
+    std::string verb;
+    bool man = false;
+  };
+  auto settings = std::make_shared<HelpOptions>();
+  options.positional(settings->verb, "VERB", "the verb to explain", false);
+  options.group("Output");
+  options.add_switch("man", settings->man, "the manual page, for man(1)").command_line_only();
+  return [settings] {
+    if (settings->verb.empty()) {
+      standard_output().write(settings->man ? overview_page() : overview_text());
       return 0;
     }
-    const Verb* verb = find_verb(*verb_name);
+    const Verb* verb = find_verb(settings->verb);
     if (verb == nullptr) {
-      std::vector<std::string> names;
-      for (const Verb& known : verbs()) names.push_back(known.name);
-      throw Error(fmt::format("unknown verb '{}'{}", *verb_name, did_you_mean(*verb_name, names)), Exit::kUsage,
-                  "try 'r1 help'");
+      throw Error(fmt::format("unknown verb '{}'{}", settings->verb, did_you_mean(settings->verb, verb_names())),
+                  Exit::kUsage, "try 'r1 help'");
     }
     Options declared(verb->name);
     const auto action = verb->declare(declared);
     GeneralOptions general;
     general.declare(declared);
-    standard_output().write(help_text(*verb, declared));
+    standard_output().write(settings->man ? manual_page(*verb, declared) : help_text(*verb, declared));
     return 0;
   };
 }
@@ -156,10 +163,13 @@ std::function<int()> declare(Options& options) {
 Verb help_verb() {
   return {"help",
           "explain a verb",
-          "r1 help [VERB]",
+          "r1 help [VERB] [--man]",
           "",
-          {{"r1 help", "the list of verbs"}, {"r1 help run", "the same as r1 run --help"}},
-          declare};
+          {{"r1 help", "the list of verbs"},
+           {"r1 help run", "the same as r1 run --help"},
+           {"r1 help run --man | man -l -", "its manual page"}},
+          declare,
+          true};
 }
 
 }  // namespace r1

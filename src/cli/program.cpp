@@ -25,11 +25,10 @@ int report(const std::string& sentence, const std::string& hint, Exit exit) {
 }
 
 int unknown_verb(const std::string& word) {
-  std::vector<std::string> names;
-  for (const Verb& verb : verbs()) names.push_back(verb.name);
   const char* what = word.starts_with('-') ? "option" : "verb";
-  return report(fmt::format("unknown {} '{}'{}", what, word, word.starts_with('-') ? "" : did_you_mean(word, names)),
-                "try 'r1 --help'", Exit::kUsage);
+  return report(
+      fmt::format("unknown {} '{}'{}", what, word, word.starts_with('-') ? "" : did_you_mean(word, verb_names())),
+      "try 'r1 --help'", Exit::kUsage);
 }
 
 int run_verb(const Verb& verb, const std::vector<std::string>& arguments) {
@@ -38,16 +37,23 @@ int run_verb(const Verb& verb, const std::vector<std::string>& arguments) {
   GeneralOptions general;
   general.declare(options);
   bool help_wanted = false;
+  std::string wrong_settings;
   options.parse(
       arguments,
       [&](Options& open) {
-        Option& config = *open.find("config");
-        if (const char* named = std::getenv("R1_CONFIG"); named != nullptr && !config.chosen())
-          open.choose(config, {named}, "R1_CONFIG");
-        fill_from_settings(open, general.config);
+        try {
+          Option& config = *open.find("config");
+          if (const char* named = std::getenv("R1_CONFIG"); named != nullptr && !config.chosen())
+            open.choose(config, {named}, "R1_CONFIG");
+          fill_from_settings(open, general.config);
+        } catch (const Error& error) {
+          if (!verb.forgiving) throw;
+          wrong_settings = error.what();
+        }
       },
       &help_wanted);
   general.apply();
+  if (!wrong_settings.empty()) warn(printable(wrong_settings));
   if (help_wanted) {
     standard_output().write(help_text(verb, options));
     return 0;

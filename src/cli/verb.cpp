@@ -10,6 +10,12 @@ std::span<const Verb> verbs() {
   return table;
 }
 
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs()) names.push_back(verb.name);
+  return names;
+}
+
 const Verb* find_verb(const std::string& name) {
   for (const Verb& verb : verbs()) {
     if (verb.name == name) return &verb;

@@ -23,9 +23,12 @@ struct Verb {
   // Declares the verb's options, bound to variables of its own, and returns what it does once they are filled: the exit
   // status. The Options outlive the returned function's call.
   std::function<int()> (*declare)(Options& options);
+
+  bool forgiving = false;  // wrong settings are warned of, not refused: what a person needs to mend them
 };
 
 std::span<const Verb> verbs();
+std::vector<std::string> verb_names();
 const Verb* find_verb(const std::string& name);
 
 Verb run_verb();

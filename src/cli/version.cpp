@@ -36,7 +36,8 @@ Verb version_verb() {
           "r1 version [--json]",
           "",
           {{"r1 version", "version and commit"}, {"r1 version --json", "with the compiler"}},
-          declare};
+          declare,
+          true};
 }
 
 }  // namespace r1

@@ -1,0 +1,27 @@
+# At install time: asks R1 (the program) for its manual pages and completions, puts them under OUT, and installs them from there.
+function(write_document file)
+  execute_process(COMMAND "${R1}" ${ARGN} OUTPUT_FILE "${file}" RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "r1 ${ARGN} failed: ${status}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE "${OUT}")
+file(MAKE_DIRECTORY "${OUT}/man1")
+write_document("${OUT}/man1/r1.1" help --man)
+file(STRINGS "${OUT}/man1/r1.1" pages REGEX "^\\.BR r1")  # SEE ALSO
+foreach(page IN LISTS pages)
+  string(REGEX REPLACE "^\\.BR r1..([a-z]+) .*" "\\1" verb "${page}")
+  write_document("${OUT}/man1/r1-${verb}.1" help --man ${verb})
+endforeach()
+write_document("${OUT}/r1" completion bash)
+write_document("${OUT}/_r1" completion zsh)
+write_document("${OUT}/r1.fish" completion fish)
+
+foreach(folder MAN SHARE)
+  cmake_path(ABSOLUTE_PATH ${folder} BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}")
+endforeach()
+file(INSTALL "${OUT}/man1" DESTINATION "${MAN}")
+file(INSTALL "${OUT}/r1" DESTINATION "${SHARE}/bash-completion/completions")
+file(INSTALL "${OUT}/_r1" DESTINATION "${SHARE}/zsh/site-functions")
+file(INSTALL "${OUT}/r1.fish" DESTINATION "${SHARE}/fish/vendor_completions.d")
