@@ -49,10 +49,10 @@ bool take_interrupt() {
   return true;
 }
 
-bool wait_for_input(int descriptor) {
+bool wait_for_input(int descriptor, int milliseconds) {
   if (raised != 0) return false;
   pollfd ends[] = {{descriptor, POLLIN, 0}, {wake_up[0], POLLIN, 0}};
-  if (::poll(ends, 2, -1) < 0) return false;
+  if (::poll(ends, 2, milliseconds) <= 0) return false;
   char bytes[16];
   if (ends[1].revents != 0 && ::read(wake_up[0], bytes, sizeof bytes) > 0 && raised != 0) return false;
   return ends[0].revents != 0;

@@ -17,8 +17,8 @@ void check_interrupt();  // throws Interrupted if it is
 bool take_interrupt();  // true if SIGINT had raised it, and lowers it again: the work at hand ends, the program goes on
 
 // Waits until `descriptor` has input (or has ended): true. False where a signal came, even just before the call; also
-// now and then for nothing.
-bool wait_for_input(int descriptor);
+// now and then for nothing, and after `milliseconds`, if that is not negative.
+bool wait_for_input(int descriptor, int milliseconds = -1);
 
 // While one of these lives nothing would be lost: a signal ends the program at once.
 class EndAtOnce {

@@ -21,8 +21,7 @@ void ModelOptions::declare_model(Options& options) {
 void ModelOptions::declare_compute(Options& options) {
   options.group("Computation");
   options.add("t,threads", threads, "N", "threads; 0 takes every physical core").range(0, 4096);
-  options.add_switch("exact", exact,
-                     "float32 throughout: slower, and bit for bit what the reference says within its tolerance");
+  options.add_switch("exact", exact, "float32 throughout: slower, nothing is rounded to fewer bits on the way");
   options.add("context", context, "N", "longest sequence in tokens, prompt and answer")
       .range(1, 1 << 30)
       .otherwise("the model's, at most 4096");
@@ -70,6 +69,11 @@ std::string model_name(const std::string& path) {
 }
 
 std::unique_ptr<Engine> start_engine(LoadedModel& model, const EngineOptions& options) {
+  const int64_t trained = model.config().context;
+  if (trained > 0 && options.context > trained) {
+    warn(fmt::format("a context of {} tokens: the model is made for {}, beyond them it may lose the thread",
+                     options.context, trained));
+  }
   const MemoryPlan plan = model.plan(options);
   const uint64_t available = available_memory();
   if (available > 0 && plan.total() > available) {

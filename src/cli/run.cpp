@@ -1,9 +1,12 @@
 // r1 run: a chat, or one answer to one question.
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
 #include "base/memory.h"
 #include "cli/answer_printer.h"
-#include "cli/batch_input.h"
 #include "cli/chat.h"
 #include "cli/conversation.h"
 #include "cli/interrupt.h"
@@ -26,11 +29,32 @@ struct RunOptions {
   bool json = false, raw = false, hide_thinking = false, stats = false;
 };
 
+// Standard input to its end. Where that is long in coming, a person is told what r1 waits for.
+std::string read_pipe() {
+  std::string text;
+  const auto begin = std::chrono::steady_clock::now();
+  for (bool told = false;;) {
+    const bool ready = wait_for_input(STDIN_FILENO, told ? -1 : 1000);
+    check_interrupt();
+    if (!told && std::chrono::steady_clock::now() - begin >= std::chrono::seconds(1)) {
+      note("reading the question from standard input, to its end");
+      told = true;
+    }
+    if (!ready) continue;
+    char buffer[1 << 16];
+    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(Exit::kFailure, "standard input: {}", std::strerror(errno));
+    if (got == 0) return text;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+}
+
 // The words of the command line, then what is piped in.
 std::string question_of(const RunOptions& options) {
   std::string question = fmt::format("{}", fmt::join(options.question, " "));
   if (is_terminal(STDIN_FILENO)) return question;
-  std::string piped = read_input("-");
+  std::string piped = read_pipe();
   while (piped.ends_with('\n')) piped.pop_back();
   if (!question.empty() && !piped.empty()) question += "\n\n";
   return question + piped;

@@ -132,12 +132,14 @@ void add_model(Table& table, LoadedModel& model, const ShowOptions& options) {
   table.row("attention", attention_text(config));
   table.row("context", config.context > 0 ? fmt::format("{} tokens", config.context) : "not stated");
   table.row("read per token", fmt::format("{} of weights", size_text(static_cast<uint64_t>(facts.bytes_per_token))));
-  table.row("stored", fmt::format("{} in {} tensors", size_text(static_cast<uint64_t>(facts.bytes)), facts.tensors));
+  table.row("stored", fmt::format("{} in {}", size_text(static_cast<uint64_t>(facts.bytes)),
+                                  count_text(facts.tensors, "tensor")));
   for (const auto& [type, share] : facts.types) {
-    table.row("  " + type, fmt::format("{:5.1f} %  {} tensors, {}",
-                                       100.0 * static_cast<double>(share.bytes) /
-                                           static_cast<double>(std::max<int64_t>(1, facts.bytes)),
-                                       share.tensors, size_text(static_cast<uint64_t>(share.bytes))));
+    table.row(
+        "  " + type,
+        fmt::format("{:5.1f} %  {}, {}",
+                    100.0 * static_cast<double>(share.bytes) / static_cast<double>(std::max<int64_t>(1, facts.bytes)),
+                    count_text(share.tensors, "tensor"), size_text(static_cast<uint64_t>(share.bytes))));
   }
   table.row("tokenizer", fmt::format("{}, {} tokens of {} rows", model.tokenizer().family(), model.tokenizer().size(),
                                      config.vocabulary));

@@ -176,11 +176,12 @@ std::string check_values(const WeightSource& source, int threads) {
   }
   progress.finish();
   if (sick.empty())
-    return fmt::format("{} tensors, {}: every number is finite", names.size(), bytes_text(static_cast<double>(total)));
+    return fmt::format("{}, {}: every number is finite", count_text(static_cast<int64_t>(names.size()), "tensor"),
+                       bytes_text(static_cast<double>(total)));
   const size_t count = sick.size();
   if (count > 5) sick.resize(5);
-  fail(Exit::kBadModel, "{} tensors hold infinities or NaN: {}{}", count, fmt::join(sick, ", "),
-       count > 5 ? ", …" : "");
+  fail(Exit::kBadModel, "infinities or NaN in {}: {}{}", count_text(static_cast<int64_t>(count), "tensor"),
+       fmt::join(sick, ", "), count > 5 ? ", …" : "");
 }
 
 // ---- the rest ----
@@ -235,7 +236,7 @@ int verify(const VerifyOptions& options) {
     findings.bad("headers", error.what(), error.exit());
     return findings.finish(name);
   }
-  findings.good("headers", fmt::format("{} tensors", source->names().size()));
+  findings.good("headers", count_text(static_cast<int64_t>(source->names().size()), "tensor"));
   std::unique_ptr<LoadedModel> model;
   findings.run("config", [&] {
     model = std::make_unique<LoadedModel>(options.model.model, options.model.load_options());
