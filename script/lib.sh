@@ -1,7 +1,13 @@
-# Shared by the scripts of this folder: source "$(dirname "$0")/lib.sh". It leaves the shell in the repository's root.
+# Shared by the scripts of this folder: source "$(dirname "$0")/lib.sh". It leaves the shell in the repository's root, and
+# answers --help with the comment at the script's top.
 # shellcheck shell=bash
 set -euo pipefail
 called_from=$PWD
+help_text() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$script_file"; }
+script_file=$(realpath "$0")
+case ${1:-} in
+  -h | --help) help_text; exit 0 ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A line that tells what happens now.
