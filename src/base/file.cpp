@@ -37,6 +37,13 @@ int open_for_reading(const std::filesystem::path& path, int more = 0) {
   return descriptor;
 }
 
+void check_regular(int descriptor, const std::filesystem::path& path) {
+  struct stat facts;
+  if (::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) return;
+  fail(Exit::kFailure, "{}: is {}, not a file", path.string(),
+       S_ISDIR(facts.st_mode) ? "a folder" : "a pipe or device");
+}
+
 // Reads up to `size` bytes; 0 at the end. Throws.
 size_t read_some(int descriptor, char* data, size_t size, std::string_view name) {
   for (;;) {
@@ -47,15 +54,63 @@ size_t read_some(int descriptor, char* data, size_t size, std::string_view name)
   }
 }
 
+std::string read_to_end(int descriptor, const std::string& name, size_t max_bytes) {
+  std::string content;
+  char buffer[1 << 16];
+  for (;;) {  // not by size: pipes and /proc files have none
+    const size_t got = read_some(descriptor, buffer, sizeof buffer, name);
+    if (got == 0) return content;
+    if (got > max_bytes - content.size()) {
+      fail(Exit::kFailure, "{}: is larger than the limit of {} bytes", name, max_bytes);
+    }
+    content.append(buffer, got);
+  }
+}
+
+// A link's end: what replaces the link would leave the file it names as it was.
+std::filesystem::path followed(const std::filesystem::path& path) {
+  std::error_code ignored;  // a file that is not there yet has no canonical name
+  return std::filesystem::is_symlink(path, ignored) ? std::filesystem::weakly_canonical(path, ignored) : path;
+}
+
+// A name beside `path` under which `make(name)` made something new: it returns -1 and sets errno as the system does.
+// Names of a killed process that had our number may still be there: the next is tried.
+template <typename Make>
+std::filesystem::path made_beside(const std::filesystem::path& path, const Make& make) {
+  static std::atomic<unsigned> count{0};
+  for (int tries_left = 1000;; --tries_left) {
+    const std::filesystem::path name = fmt::format("{}.tmp-{}-{}", path.string(), ::getpid(), count++);
+    if (make(name.c_str()) >= 0) return name;
+    if (errno == EEXIST && tries_left > 0) continue;
+    fail(Exit::kFailure, "{}: cannot be created: {}", (errno == EEXIST ? name : path).string(), std::strerror(errno));
+  }
+}
+
+std::filesystem::path make_folder_beside(const std::filesystem::path& path) {
+  return made_beside(path, [](const char* name) { return ::mkdir(name, 0777); });
+}
+
+void move(const std::filesystem::path& from, const std::filesystem::path& to, const std::filesystem::path& named) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return;
+  fail(Exit::kFailure, "{}: cannot be created: {}", named.string(), std::strerror(errno));
+}
+
 }  // namespace
+
+FileKind kind_of(const std::filesystem::path& path) {
+  struct stat facts;
+  if (::stat(path.c_str(), &facts) == 0) {
+    return S_ISREG(facts.st_mode) ? FileKind::File : S_ISDIR(facts.st_mode) ? FileKind::Folder : FileKind::Other;
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return FileKind::Nothing;
+  fail(Exit::kNotFound, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
+}
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const Descriptor file(open_for_reading(path, O_NONBLOCK));
+  check_regular(file.number(), path);
   struct stat facts;
-  if (::fstat(file.number(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    fail(Exit::kFailure, "{}: is {}, not a file", path.string(),
-         S_ISDIR(facts.st_mode) ? "a folder" : "a pipe or device");
-  }
+  if (::fstat(file.number(), &facts) != 0) facts.st_size = 0;  // it was asked a moment ago
   size_ = static_cast<size_t>(facts.st_size);
   if (size_ == 0) return;  // nothing to map
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
@@ -87,31 +142,28 @@ void MappedFile::forget(std::span<const std::byte> part) const {
 
 std::string read_file(const std::filesystem::path& path, size_t max_bytes) {
   const Descriptor file(open_for_reading(path));
-  const std::string name = path.string();
-  std::string content;
-  char buffer[1 << 16];
-  for (;;) {  // not by size: pipes and /proc files have none
-    const size_t got = read_some(file.number(), buffer, sizeof buffer, name);
-    if (got == 0) return content;
-    if (got > max_bytes - content.size()) {
-      fail(Exit::kFailure, "{}: is larger than the limit of {} bytes", name, max_bytes);
-    }
-    content.append(buffer, got);
-  }
+  return read_to_end(file.number(), path.string(), max_bytes);
 }
 
-AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
-  std::error_code ignored;  // a file that is not there yet has no canonical name
-  if (std::filesystem::is_symlink(path, ignored)) path_ = std::filesystem::weakly_canonical(path, ignored);
-  const auto status = std::filesystem::status(path_, ignored);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+std::string read_regular_file(const std::filesystem::path& path, size_t max_bytes) {
+  const Descriptor file(open_for_reading(path, O_NONBLOCK));
+  check_regular(file.number(), path);
+  return read_to_end(file.number(), path.string(), max_bytes);
+}
+
+AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(followed(path)) {
+  struct stat old;
+  const bool is_there = ::stat(path_.c_str(), &old) == 0;
+  if (is_there && !S_ISREG(old.st_mode)) {
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-  } else {
-    static std::atomic<unsigned> count{0};
-    temporary_ = fmt::format("{}.tmp-{}-{}", path_.string(), ::getpid(), count++);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail_to("created");
+    return;
   }
-  if (descriptor_ < 0) fail_to("created");
+  temporary_ = made_beside(path_, [&](const char* name) {
+    return descriptor_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_there ? 0600 : 0666);
+  });
+  // What was private stays so. A file system that refuses has no permissions to keep.
+  if (is_there && ::fchmod(descriptor_, old.st_mode & 0777) != 0) errno = 0;
 }
 
 AtomicFile::~AtomicFile() {
@@ -146,6 +198,55 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   AtomicFile file(path);
   file.write(content);
   file.commit();
+}
+
+AtomicFolder::AtomicFolder(const std::filesystem::path& path, bool replace)
+    : path_(followed(path.has_filename() ? path : path.parent_path())), replace_(replace) {
+  if (!replace && in_the_way()) {
+    throw Error(fmt::format("{}: exists already and is no empty folder", path_.string()), Exit::kFailure,
+                "choose another name, or remove it");
+  }
+  temporary_ = make_folder_beside(path_);
+  struct stat old;
+  if (::stat(path_.c_str(), &old) == 0 && S_ISDIR(old.st_mode) &&
+      ::chmod(temporary_.c_str(), (old.st_mode & 0777) | S_IRWXU) != 0) {
+    errno = 0;  // a file system without permissions
+  }
+}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code ignored;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
+}
+
+bool AtomicFolder::in_the_way() const {
+  const FileKind kind = kind_of(path_);
+  std::error_code problem;
+  return kind == FileKind::Folder ? !std::filesystem::is_empty(path_, problem) || problem : kind != FileKind::Nothing;
+}
+
+void AtomicFolder::commit() {
+  if (replace_ && in_the_way()) {
+    swap_in();
+  } else {
+    move(temporary_, path_, path_);
+  }
+  temporary_.clear();
+}
+
+// Whatever happens, both are somewhere.
+void AtomicFolder::swap_in() {
+  const std::filesystem::path aside = make_folder_beside(path_), old = aside / path_.filename();
+  std::error_code ignored;
+  try {
+    move(path_, old, path_);
+    move(temporary_, path_, path_);
+  } catch (const Error&) {
+    std::filesystem::rename(old, path_, ignored);
+    std::filesystem::remove(aside, ignored);
+    throw;
+  }
+  std::filesystem::remove_all(aside, ignored);
 }
 
 Lines::Lines(const std::filesystem::path& path, size_t max_line_bytes)

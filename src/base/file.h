@@ -12,6 +12,11 @@
 
 namespace r1 {
 
+// What stands under a name, links followed.
+enum class FileKind : uint8_t { Nothing, File, Folder, Other };
+// Throws Error(kNotFound) where that cannot be told: a folder on the way may not be entered, links go in a circle.
+FileKind kind_of(const std::filesystem::path& path);
+
 // A read-only mapping of a whole regular file. Movable; unmaps on destruction. Truncating a mapped file is outside any
 // promise.
 class MappedFile {
@@ -39,12 +44,15 @@ class MappedFile {
 // The whole file as text; pipes and /proc files too. Throws Error(kNotFound) or, above `max_bytes`, Error(kFailure).
 std::string read_file(const std::filesystem::path& path, size_t max_bytes = size_t{1} << 30);
 
+// The same for files that must be files: a pipe in their place would be waited for. Throws Error(kFailure) for one.
+std::string read_regular_file(const std::filesystem::path& path, size_t max_bytes = size_t{1} << 30);
+
 // Writes to a temporary name beside `path`, fsyncs, renames. Throws Error (a full disk leaves the old file untouched).
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 // The same for content made piece by piece. Destroyed without commit(): the temporary file is removed.
-// A link is followed: the file it names is replaced. What cannot be replaced (/dev/null, a pipe) is written to as it
-// is.
+// A link is followed: the file it names is replaced, by one of the same permissions. What cannot be replaced
+// (/dev/null, a pipe) is written to as it is.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);
@@ -63,6 +71,28 @@ class AtomicFile {
   std::filesystem::path path_, temporary_;  // temporary_ is empty where path_ cannot be replaced
   int descriptor_ = -1;
   uint64_t size_ = 0;
+};
+
+// The same for a folder: what is put into temporary() stands under `path` when it is complete. What stood there stays
+// until then; after a crash in the midst of commit() it lies in "{path}.tmp-…". Destroyed without commit(): nothing
+// has happened.
+class AtomicFolder {
+ public:
+  // Throws Error(kFailure) where `path` is there and is no empty folder, unless `replace`.
+  explicit AtomicFolder(const std::filesystem::path& path, bool replace = false);
+  ~AtomicFolder();
+  AtomicFolder(const AtomicFolder&) = delete;
+  AtomicFolder& operator=(const AtomicFolder&) = delete;
+
+  const std::filesystem::path& temporary() const { return temporary_; }
+  void commit();
+
+ private:
+  bool in_the_way() const;
+  void swap_in();
+
+  std::filesystem::path path_, temporary_;  // temporary_ is empty after commit()
+  bool replace_;
 };
 
 // The lines of a text file, one at a time, without loading it whole. "-" is standard input.

@@ -84,6 +84,30 @@ TEST_F(Files, WhatCannotBeReadIsNamed) {
             (std::pair{Exit::kFailure, pipe.string() + ": is a pipe or device, not a file"}));
 }
 
+TEST_F(Files, KindsAreTold) {
+  EXPECT_EQ(kind_of(folder_ / "absent"), FileKind::Nothing);
+  EXPECT_EQ(kind_of(put("a", "x") / "below"), FileKind::Nothing);
+  EXPECT_EQ(kind_of(folder_ / "a"), FileKind::File);
+  EXPECT_EQ(kind_of(folder_), FileKind::Folder);
+  EXPECT_EQ(kind_of("/dev/null"), FileKind::Other);
+  fs::create_symlink("circle", folder_ / "circle");  // any user's; what may not be entered is open to root
+  EXPECT_EQ(complaint([&] { kind_of(folder_ / "circle"); }),
+            (std::pair{Exit::kNotFound,
+                       (folder_ / "circle").string() + ": cannot be opened: Too many levels of symbolic links"}));
+}
+
+TEST_F(Files, ARegularFileIsNoPipe) {
+  EXPECT_EQ(read_regular_file(put("a", "hello")), "hello");
+  EXPECT_EQ(complaint([&] { read_regular_file(folder_ / "a", 4); }).first, Exit::kFailure);
+  EXPECT_EQ(complaint([&] { read_regular_file(folder_ / "absent"); }).first, Exit::kNotFound);
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(complaint([&] { read_regular_file(pipe); }),
+            (std::pair{Exit::kFailure, pipe.string() + ": is a pipe or device, not a file"}));
+  EXPECT_EQ(complaint([&] { read_regular_file(folder_); }),
+            (std::pair{Exit::kFailure, folder_.string() + ": is a folder, not a file"}));
+}
+
 TEST_F(Files, ReadsWholeFilesWithinTheLimit) {
   const std::string content(200'000, 'y');
   const fs::path path = put("a", content);
@@ -130,6 +154,95 @@ TEST_F(Files, LinksAreFollowed) {
   write_file(link, "new");
   EXPECT_TRUE(fs::is_symlink(link));
   EXPECT_EQ(read_file(target), "new");
+}
+
+fs::perms permissions(const fs::path& path) { return fs::status(path).permissions(); }
+
+TEST_F(Files, WhatReplacesAPrivateFileIsPrivate) {
+  const fs::path path = put("secret", "old");
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  {
+    AtomicFile file(path);
+    for (const auto& entry : fs::directory_iterator(folder_))  // from the first byte on
+      EXPECT_EQ(permissions(entry), permissions(path)) << entry;
+    file.write("new");
+    file.commit();
+  }
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_EQ(permissions(path), fs::perms::owner_read | fs::perms::owner_write);
+  fs::permissions(path, fs::perms(0640));
+  write_file(path, "newer");
+  EXPECT_EQ(permissions(path), fs::perms(0640));
+}
+
+// A process killed before us may have had our number.
+TEST_F(Files, LeftTemporariesAreSteppedOver) {
+  const fs::path path = folder_ / "out";
+  write_file(path, "x");  // the count is somewhere: the next names are taken from it on
+  std::vector<fs::path> left;
+  for (int n = 0; n < 100; ++n) left.push_back(put(fmt::format("out.tmp-{}-{}", ::getpid(), n), "left"));
+  write_file(path, "new");
+  EXPECT_EQ(read_file(path), "new");
+  for (const fs::path& file : left) EXPECT_EQ(read_file(file), "left");
+}
+
+class Folders : public Files {};
+
+TEST_F(Folders, AppearWhenTheyAreComplete) {
+  const fs::path path = folder_ / "out";
+  {
+    AtomicFolder folder(path / "");
+    write_file(folder.temporary() / "a", "1");
+  }
+  EXPECT_EQ(entries(), 0u);
+  const mode_t umask_before = ::umask(027);
+  AtomicFolder folder(path);
+  write_file(folder.temporary() / "a", "1");
+  ::umask(umask_before);
+  EXPECT_FALSE(fs::exists(path));
+  folder.commit();
+  EXPECT_EQ(read_file(path / "a"), "1");
+  EXPECT_EQ(permissions(path), fs::perms(0750));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Folders, AnEmptyOneIsFilled) {
+  fs::create_directory(folder_ / "out");
+  fs::permissions(folder_ / "out", fs::perms(0700));
+  AtomicFolder folder(folder_ / "out");
+  folder.commit();
+  EXPECT_EQ(permissions(folder_ / "out"), fs::perms(0700));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Folders, OthersAreReplacedOnlyIfThatIsMeant) {
+  const fs::path path = folder_ / "out";
+  fs::create_directory(path);
+  put("out/old", "1");
+  EXPECT_EQ(complaint([&] { AtomicFolder folder(path); }).first, Exit::kFailure);
+  fs::create_directory(folder_ / "out.new");  // somebody's own
+  put("out.new/mine", "1");
+  { AtomicFolder stopped(path, true); }
+  EXPECT_EQ(read_file(path / "old"), "1");
+  AtomicFolder folder(path, true);
+  write_file(folder.temporary() / "new", "2");
+  EXPECT_EQ(read_file(path / "old"), "1");
+  folder.commit();
+  EXPECT_EQ(read_file(path / "new"), "2");
+  EXPECT_FALSE(fs::exists(path / "old"));
+  EXPECT_EQ(read_file(folder_ / "out.new/mine"), "1");
+  EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(Folders, WhatCannotBeReplacedStays) {
+  const fs::path path = folder_ / "out";
+  fs::create_directory(path);
+  put("out/old", "1");
+  AtomicFolder folder(path, true);
+  fs::remove_all(folder.temporary());  // now the second step fails
+  EXPECT_EQ(complaint([&] { folder.commit(); }).first, Exit::kFailure);
+  EXPECT_EQ(read_file(path / "old"), "1");
+  EXPECT_EQ(entries(), 1u);
 }
 
 TEST_F(Files, DevicesAreWrittenToAndNeverReplaced) {
