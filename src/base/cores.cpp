@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "base/control_groups.h"
+
 namespace r1 {
 namespace {
 
@@ -21,9 +23,9 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-// Version 2: "max 100000" or "150000 100000", in the group and in each group above it.
-double quota_of_group(const std::string& group) {
-  std::ifstream file("/sys/fs/cgroup" + group + "/cpu.max");
+// Version 2: "max 100000" or "150000 100000".
+double quota_of_group(const std::string& folder) {
+  std::ifstream file(folder + "/cpu.max");
   double quota = 0, period = 0;
   return file >> quota >> period && quota > 0 && period > 0 ? quota / period : kUnlimited;
 }
@@ -59,14 +61,8 @@ std::vector<Core> allowed_cores() {
 }
 
 double cpu_quota() {
-  double quota = std::min(quota_of_group(""), quota_of_version_1());
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("0::/")) continue;  // version 2's line: "0::/user.slice/…"
-    for (std::string group = line.substr(3); group.size() > 1; group.resize(group.rfind('/'))) {
-      quota = std::min(quota, quota_of_group(group));
-    }
-  }
+  double quota = quota_of_version_1();
+  for (const std::string& folder : control_groups()) quota = std::min(quota, quota_of_group(folder));
   return quota;
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/control_groups.h"
+
 namespace r1 {
 namespace {
 
@@ -43,14 +45,8 @@ size_t left_in_group(const std::string& folder) {
 }
 
 size_t left_in_groups() {
-  std::ifstream file("/proc/self/cgroup");
-  size_t left = left_in_group("/sys/fs/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("0::/", 0) != 0) continue;
-    for (std::string path = line.substr(3); path.size() > 1; path.resize(path.rfind('/'))) {
-      left = std::min(left, left_in_group("/sys/fs/cgroup" + path));
-    }
-  }
+  size_t left = kUnlimited;
+  for (const std::string& folder : control_groups()) left = std::min(left, left_in_group(folder));
   return left;
 }
 

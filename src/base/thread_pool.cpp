@@ -149,7 +149,7 @@ void ThreadPool::worker(int thread) noexcept {
 
 void ThreadPool::run(FunctionRef<void(int)> body) noexcept {
   State& state = *state_;
-  R1_CHECK(!state.inside.exchange(true, std::memory_order_relaxed), "a region starts inside another one");
+  enter();
   if (threads_ == 1) {
     body(0);
   } else {
@@ -160,12 +160,20 @@ void ThreadPool::run(FunctionRef<void(int)> body) noexcept {
     body(0);
     state.finished.wait(before, state.spin);
   }
-  state.inside.store(false, std::memory_order_relaxed);
+  leave();
 }
+
+void ThreadPool::enter() noexcept {
+  R1_CHECK(!state_->inside.exchange(true, std::memory_order_relaxed), "a region starts inside another one");
+}
+
+void ThreadPool::leave() noexcept { state_->inside.store(false, std::memory_order_relaxed); }
 
 void ThreadPool::parallel_for(int64_t count, FunctionRef<void(int64_t, int64_t)> body) noexcept {
   if (threads_ == 1 || count <= 1) {
+    enter();  // here too: what a pool of one forgives, a larger one would not
     if (count > 0) body(0, count);
+    leave();
     return;
   }
   run([&](int thread) {

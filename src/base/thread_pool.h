@@ -48,7 +48,8 @@ class ThreadPool {
   // One region at a time; body must not start another one of this pool (R1_CHECK) and must not throw (terminates).
   void run(FunctionRef<void(int thread)> body) noexcept;
 
-  // Cuts [0, count) into threads() contiguous ranges and calls body(begin, end) for each that is not empty.
+  // Cuts [0, count) into threads() contiguous ranges and calls body(begin, end) for each that is not empty. A region
+  // too.
   void parallel_for(int64_t count, FunctionRef<void(int64_t begin, int64_t end)> body) noexcept;
 
   // Inside run(): all threads wait here for one another, and see what the others wrote before it.
@@ -59,6 +60,8 @@ class ThreadPool {
 
  private:
   struct State;
+  void enter() noexcept;  // a region
+  void leave() noexcept;
   void worker(int thread) noexcept;
   void stop() noexcept;
 

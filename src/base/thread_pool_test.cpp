@@ -174,6 +174,14 @@ TEST(ThreadPoolDeathTest, ARegionInsideARegionIsOurBug) {
         pool.run([&](int) { pool.run([](int) {}); });
       },
       "check failed");
+  for (const int threads : {1, 2}) {  // also where one thread does it all
+    EXPECT_DEATH(
+        {
+          ThreadPool pool(threads);
+          pool.parallel_for(1, [&](int64_t, int64_t) { pool.parallel_for(1, [](int64_t, int64_t) {}); });
+        },
+        "check failed");
+  }
 }
 
 }  // namespace
