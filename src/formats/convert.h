@@ -24,13 +24,14 @@ struct ConvertOptions {
   ThreadPool* pool = nullptr;  // null: the calling thread alone
   GgufPairs metadata;  // GGUF: pairs the caller knows: general.name, tokenizer.*; they win over what the source says
   std::map<std::string, std::string> files;  // hub: more files by name: tokenizer.json, generation_config.json, …
-  uint64_t shard_bytes = 5'000'000'000;      // hub: a shard is closed before it grows beyond this
+  bool replace = false;                  // hub: an `out` with something in it gives way when the new folder is complete
+  uint64_t shard_bytes = 5'000'000'000;  // hub: a shard is closed before it grows beyond this
   std::function<void(uint64_t done, uint64_t total)>
       progress;  // bytes of output; called between pieces, may throw to stop
 };
 
 // Throws Error(kUsage) for a type the target cannot be asked for, Error(kBadModel) for a model it cannot hold, naming
-// what, Error(kFailure) for an `out` that cannot be written or is a folder with something in it.
+// what, Error(kFailure) for an `out` that cannot be written or has something in it and is not to be replaced.
 void convert_to_gguf(const WeightSource& source, const std::filesystem::path& out, const ConvertOptions& options);
 void convert_to_hub(const WeightSource& source, const std::filesystem::path& out, const ConvertOptions& options);
 

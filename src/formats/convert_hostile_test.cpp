@@ -1,10 +1,12 @@
 // Folders and files that lie to a conversion: each earns one sentence; nothing is written, nothing hangs.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "formats/convert.h"
 #include "formats/gguf_names.h"
 #include "formats/safetensors_writer.h"
+#include "formats/tensor_stream.h"
 
 namespace r1 {
 namespace {
@@ -82,6 +84,59 @@ TEST_F(ConvertHostile, TensorsWithoutNumbers) {
     expect_refused(*folder_of(kConfig, {{"model.norm.weight", DType::F32, shape}}),
                    "tensor 'model.norm.weight' is empty");
   }
+}
+
+// A pipe would be waited for, and a link to itself is neither there nor absent.
+TEST_F(ConvertHostile, FilesThatAreNone) {
+  const auto opening = [&]() -> std::string {
+    try {
+      open_source(folder_ / "in");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const char* name : {"config.json", "generation_config.json", "model.safetensors.index.json"}) {
+    folder_of(kConfig, {{"model.norm.weight", DType::F32, {4}}});
+    const std::filesystem::path path = folder_ / "in" / name;
+    std::filesystem::remove(path);
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    EXPECT_EQ(opening(), path.string() + ": is a pipe or device, not a file");
+    std::filesystem::remove(path);
+    std::filesystem::create_symlink(name, path);
+    EXPECT_EQ(opening(), path.string() + ": cannot be opened: Too many levels of symbolic links");
+    std::filesystem::remove(path);
+  }
+}
+
+// In a thread of the pool, too, want of memory is no end of the program.
+TEST_F(ConvertHostile, WantOfMemoryComesOut) {
+  const auto source = folder_of(kConfig, {{"model.norm.weight", DType::F32, {4}}});
+  TensorStream stream;
+  stream.shape = {8, 4};
+  stream.fill = [](int64_t, int64_t, float*) { throw std::bad_alloc(); };
+  ThreadPool pool(2);
+  ConvertOptions options;
+  options.pool = &pool;
+  StreamEncoder encoder(*source, options, stream.bytes());
+  EXPECT_THROW(encoder.run(stream, [](std::span<const std::byte>) {}), std::bad_alloc);
+}
+
+// What replaces a folder is a whole one; what is not meant to be replaced stays.
+TEST_F(ConvertHostile, FoldersAreReplacedWhenTheNewIsComplete) {
+  const auto source = folder_of(kConfig, {{"model.norm.weight", DType::F32, {4}}});
+  ConvertOptions options;
+  convert_weights(*source, folder_ / "out", options);
+  EXPECT_THROW(convert_weights(*source, folder_ / "out", options), Error);
+  write_file(folder_ / "out" / "mine", "old");
+  options.replace = true;
+  options.progress = [](uint64_t, uint64_t) { throw Error("stopped"); };
+  EXPECT_THROW(convert_weights(*source, folder_ / "out", options), Error);
+  EXPECT_EQ(read_file(folder_ / "out" / "mine"), "old");
+  options.progress = nullptr;
+  convert_weights(*source, folder_ / "out", options);
+  EXPECT_EQ(kind_of(folder_ / "out" / "mine"), FileKind::Nothing);
+  EXPECT_EQ(open_source(folder_ / "out")->names(), source->names());
 }
 
 }  // namespace

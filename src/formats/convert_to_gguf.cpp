@@ -13,10 +13,6 @@
 namespace r1 {
 namespace {
 
-constexpr std::string_view kHubLayer = "model.layers.";
-
-bool ends_with(std::string_view name, std::string_view ending) { return name.ends_with(ending); }
-
 // Sorts a source's tensors into the streams of a GGUF file.
 class GgufPlanner {
  public:
@@ -75,11 +71,8 @@ class GgufPlanner {
   }
 
   void add(const std::string& name) {
-    if (ends_with(name, "rotary_emb.inv_freq") || (model_.tied && name == "lm_head.weight")) return;
-    if (ends_with(name, "_scale_inv")) {
-      const auto weight = source_.find(std::string_view(name).substr(0, name.size() - scale_name("").size()));
-      if (weight && weight->values.dtype() == DType::F8_E4M3) return;  // read with its weight
-    }
+    if (name.ends_with("rotary_emb.inv_freq") || (model_.tied && name == "lm_head.weight")) return;
+    if (is_scale(source_, name)) return;  // read with its weight
     if (name == "rope_freqs.weight") return streams_.push_back(renamed(name, WeightRows(source_, name)));
     const auto in_layer = split_layer(name, kHubLayer);
     if (in_layer && in_layer->layer >= model_.layers && !model_.mla) {
@@ -129,7 +122,7 @@ class GgufPlanner {
     role.rank = static_cast<int>(stream->shape.size());
     role.columns = stream->cols();
     role.layers = model_.layers;
-    if (const auto in_layer = split_layer(stream->name, "blk.")) role.layer = in_layer->layer;
+    if (const auto in_layer = split_layer(stream->name, kGgufLayer)) role.layer = in_layer->layer;
     role.head = stream->name == (model_.tied ? "token_embd.weight" : "output.weight");
     stream->dtype = type_in_mixture(options_.dtype, role);
   }
@@ -138,7 +131,7 @@ class GgufPlanner {
   // them.
   void sort_streams() {
     const auto rank = [](const TensorStream& stream) {
-      const auto in_layer = split_layer(stream.name, "blk.");
+      const auto in_layer = split_layer(stream.name, kGgufLayer);
       if (in_layer) return in_layer->layer;
       return stream.name.starts_with("output") ? INT64_MAX : int64_t{-1};
     };

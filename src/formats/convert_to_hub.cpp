@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "formats/convert.h"
 #include "formats/gguf_hyperparameters.h"
 #include "formats/gguf_names.h"
@@ -10,48 +8,10 @@
 namespace r1 {
 namespace {
 
-constexpr std::string_view kHubLayer = "model.layers.";
-
 bool truth(const Json& config, const char* key) {
   const auto found = config.find(key);
   return found != config.end() && found->is_boolean() && found->get<bool>();
 }
-
-// A folder that gets its name when everything is in it, and vanishes otherwise.
-class AtomicFolder {
- public:
-  explicit AtomicFolder(std::filesystem::path path)
-      : path_(path.has_filename() ? std::move(path) : path.parent_path()) {
-    if (std::filesystem::exists(path_) && !(std::filesystem::is_directory(path_) && std::filesystem::is_empty(path_))) {
-      throw Error(fmt::format("{}: exists already and is no empty folder", path_.string()), Exit::kFailure,
-                  "choose another name, or remove it");
-    }
-    std::string name = path_.string() + ".XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr)
-      fail(Exit::kFailure, "{}: cannot be created: {}", path_.string(), std::strerror(errno));
-    temporary_ = name;
-  }
-  ~AtomicFolder() {
-    std::error_code ignored;
-    if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
-  }
-  AtomicFolder(const AtomicFolder&) = delete;
-  AtomicFolder& operator=(const AtomicFolder&) = delete;
-
-  const std::filesystem::path& temporary() const { return temporary_; }
-  void commit() {
-    using std::filesystem::perms;
-    std::filesystem::permissions(
-        temporary_, perms::owner_all | perms::group_read | perms::group_exec | perms::others_read | perms::others_exec);
-    std::error_code problem;
-    std::filesystem::rename(temporary_, path_, problem);
-    if (problem) fail(Exit::kFailure, "{}: cannot be created: {}", path_.string(), problem.message());
-    temporary_.clear();
-  }
-
- private:
-  std::filesystem::path path_, temporary_;
-};
 
 std::vector<float> numbers_of(const WeightSource& source, std::string_view name) {
   const WeightRows weight(source, name);
@@ -111,10 +71,7 @@ class HubPlanner {
  private:
   void add(const std::string& name) {
     if (name == "rope_freqs.weight") return;  // went into the config
-    if (name.ends_with("_scale_inv")) {
-      const auto weight = source_.find(std::string_view(name).substr(0, name.size() - scale_name("").size()));
-      if (weight && weight->values.dtype() == DType::F8_E4M3) return;  // read with its weight
-    }
+    if (is_scale(source_, name)) return;      // read with its weight
     const auto in_layer = split_layer(name, kHubLayer);
     if (!in_layer && !gguf_place(name)) fail(Exit::kBadModel, "{}: tensor '{}' is unknown", source_.path(), name);
     const std::string_view rest = in_layer ? in_layer->rest : "";
@@ -184,13 +141,13 @@ void write_weights(const WeightSource& source, const std::filesystem::path& fold
   StreamEncoder encoder(source, options, total);
   const auto shards = cut_into_shards(streams, options.shard_bytes);
   if (shards.size() == 1) return write_shard(folder / "model.safetensors", shards[0], &encoder);
-  OrderedJson map = OrderedJson::object();
+  OrderedJson::object_t map;  // as a list: the object itself would look for each name among all others
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
     write_shard(folder / file, shards[i], &encoder);
-    for (const TensorStream* stream : shards[i]) map[stream->name] = file;
+    for (const TensorStream* stream : shards[i]) map.emplace_back(stream->name, file);
   }
-  const OrderedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
+  const OrderedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", OrderedJson(std::move(map))}};
   write_file(folder / "model.safetensors.index.json", index.dump(1) + "\n");
 }
 
@@ -202,7 +159,7 @@ void convert_to_hub(const WeightSource& source, const std::filesystem::path& out
   }
   try {
     const Json config = hub_config(source, options.dtype);
-    AtomicFolder folder(out);
+    AtomicFolder folder(out, options.replace);
     write_weights(source, folder.temporary(), options);
     write_file(folder.temporary() / "config.json", config.dump(2) + "\n");
     if (!source.generation_config().empty())

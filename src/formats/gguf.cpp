@@ -5,6 +5,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/json.h"
+
 namespace r1 {
 
 static_assert(std::endian::native == std::endian::little, "the formats are little-endian, and so must the machine be");
@@ -35,8 +37,6 @@ std::optional<size_t> fixed_size(GgufType type) {
       return std::nullopt;
   }
 }
-
-std::string_view printable(std::string_view text) { return text.substr(0, 100); }
 
 }  // namespace
 
@@ -105,7 +105,7 @@ class GgufParser {
   GgufType read_type(std::string_view key) {
     const uint32_t number = read<uint32_t>("a value type");
     if (number > static_cast<uint32_t>(GgufType::F64))
-      bad("metadata '{}' has the unknown value type {}", printable(key), number);
+      bad("metadata '{}' has the unknown value type {}", quotable(key), number);
     return static_cast<GgufType>(number);
   }
 
@@ -118,33 +118,32 @@ class GgufParser {
       value.array = true;
       value.type = read_type(key);
       value.count = read<uint64_t>("an array length");
-      if (value.type == GgufType::Array) bad("metadata '{}' is an array of arrays", printable(key));
+      if (value.type == GgufType::Array) bad("metadata '{}' is an array of arrays", quotable(key));
     }
     value.bytes = take_values(value.type, value.count, key);
-    if (!metadata->values_.emplace(key, value).second) bad("has the metadata key '{}' twice", printable(key));
+    if (!metadata->values_.emplace(key, value).second) bad("has the metadata key '{}' twice", quotable(key));
   }
 
   std::span<const std::byte> take_values(GgufType type, uint64_t count, std::string_view key) {
     const size_t begin = at_;
     if (const auto size = fixed_size(type)) {
       if (count > left() / *size) {
-        bad("metadata '{}' claims {} values of type {}, and {} bytes are left", printable(key), count, name(type),
+        bad("metadata '{}' claims {} values of type {}, and {} bytes are left", quotable(key), count, name(type),
             left());
       }
       const auto values = take(count * *size, "metadata");
       if (type == GgufType::Bool) check_bools(values, key);
       return values;
     }
-    if (count > left() / 8)
-      bad("metadata '{}' claims {} strings, and {} bytes are left", printable(key), count, left());
-    for (uint64_t i = 0; i < count; ++i) read_string(fmt::format("metadata '{}'", printable(key)));
+    if (count > left() / 8) bad("metadata '{}' claims {} strings, and {} bytes are left", quotable(key), count, left());
+    for (uint64_t i = 0; i < count; ++i) read_string(fmt::format("metadata '{}'", quotable(key)));
     return bytes_.subspan(begin, at_ - begin);
   }
 
   void check_bools(std::span<const std::byte> values, std::string_view key) const {
     for (const std::byte value : values) {
       if (value > std::byte{1})
-        bad("metadata '{}' has the bool {}, expected 0 or 1", printable(key), static_cast<int>(value));
+        bad("metadata '{}' has the bool {}, expected 0 or 1", quotable(key), static_cast<int>(value));
     }
   }
 
@@ -161,23 +160,22 @@ class GgufParser {
     tensor.file = &file_;
     tensor.name = read_string("a tensor name");
     if (tensor.name.empty() || tensor.name.size() > kMostNameBytes) {
-      bad("tensor name '{}' has {} bytes, expected 1 to {}", printable(tensor.name), tensor.name.size(),
-          kMostNameBytes);
+      bad("tensor name '{}' has {} bytes, expected 1 to {}", quotable(tensor.name), tensor.name.size(), kMostNameBytes);
     }
     const uint32_t rank = read<uint32_t>("a number of extents");
-    if (rank > 4) bad("tensor '{}' has {} extents, expected at most 4", tensor.name, rank);
+    if (rank > 4) bad("tensor '{}' has {} extents, expected at most 4", quotable(tensor.name), rank);
     tensor.rank = std::max(1, static_cast<int>(rank));
     int64_t elements = 1;
     for (int axis = tensor.rank - 1; axis >= tensor.rank - static_cast<int>(rank); --axis) {
       tensor.shape[axis] = read<int64_t>("an extent");
       if (tensor.shape[axis] <= 0)
-        bad("tensor '{}' has an extent of {}, expected a positive number", tensor.name, tensor.shape[axis]);
+        bad("tensor '{}' has an extent of {}, expected a positive number", quotable(tensor.name), tensor.shape[axis]);
       if (__builtin_mul_overflow(elements, tensor.shape[axis], &elements))
-        bad("tensor '{}' has more elements than 2^63", tensor.name);
+        bad("tensor '{}' has more elements than 2^63", quotable(tensor.name));
     }
     tensor.type = read<uint32_t>("a tensor type");
     const GgmlType type = ggml_type(tensor.type);
-    if (type.name.empty()) bad("tensor '{}' has the unknown type {}", tensor.name, tensor.type);
+    if (type.name.empty()) bad("tensor '{}' has the unknown type {}", quotable(tensor.name), tensor.type);
     offsets_.push_back(read<uint64_t>("a tensor offset"));
     sizes_.push_back(type.dtype ? size_of(tensor, *type.dtype, elements) : 0);
     return tensor;
@@ -186,12 +184,12 @@ class GgufParser {
   uint64_t size_of(const GgufTensor& tensor, DType dtype, int64_t elements) const {
     const int64_t columns = tensor.shape[tensor.rank - 1];
     if (columns % block_elements(dtype) != 0) {
-      bad("tensor '{}' of type {} has rows of {}, expected a multiple of {}", tensor.name, ggml_type(tensor.type).name,
-          columns, block_elements(dtype));
+      bad("tensor '{}' of type {} has rows of {}, expected a multiple of {}", quotable(tensor.name),
+          ggml_type(tensor.type).name, columns, block_elements(dtype));
     }
     int64_t size;
     if (__builtin_mul_overflow(elements / block_elements(dtype), block_bytes(dtype), &size)) {
-      bad("tensor '{}' {} has more bytes than 2^63", tensor.name, tensor.shape_text());
+      bad("tensor '{}' {} has more bytes than 2^63", quotable(tensor.name), tensor.shape_text());
     }
     return static_cast<uint64_t>(size);
   }
@@ -203,11 +201,12 @@ class GgufParser {
     for (size_t i = 0; i < tensors->size(); ++i) {
       GgufTensor& tensor = (*tensors)[i];
       if (offsets_[i] % alignment != 0) {
-        bad("tensor '{}' begins at offset {}, expected a multiple of {}", tensor.name, offsets_[i], alignment);
+        bad("tensor '{}' begins at offset {}, expected a multiple of {}", quotable(tensor.name), offsets_[i],
+            alignment);
       }
       if (offsets_[i] > available || sizes_[i] > available - offsets_[i]) {
         bad("is cut off: tensor '{}' {} of type {} needs {} bytes at offset {} of the data, and there are {}",
-            tensor.name, tensor.shape_text(), ggml_type(tensor.type).name, sizes_[i], offsets_[i], available);
+            quotable(tensor.name), tensor.shape_text(), ggml_type(tensor.type).name, sizes_[i], offsets_[i], available);
       }
       tensor.bytes = bytes_.subspan(begin + offsets_[i], sizes_[i]);
     }
@@ -219,7 +218,7 @@ class GgufParser {
     for (const GgufTensor& tensor : tensors) sorted.push_back(&tensor);
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->name < b->name; });
     for (size_t i = 1; i < sorted.size(); ++i) {
-      if (sorted[i]->name == sorted[i - 1]->name) bad("has the tensor '{}' twice", sorted[i]->name);
+      if (sorted[i]->name == quotable(sorted[i - 1]->name)) bad("has the tensor '{}' twice", quotable(sorted[i]->name));
     }
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) {
       return a->bytes.data() != b->bytes.data() ? a->bytes.data() < b->bytes.data() : a->bytes.size() < b->bytes.size();
@@ -227,7 +226,7 @@ class GgufParser {
     for (size_t i = 1; i < sorted.size(); ++i) {
       const auto& before = sorted[i - 1]->bytes;
       if (before.data() + before.size() > sorted[i]->bytes.data()) {
-        bad("tensors '{}' and '{}' overlap", sorted[i - 1]->name, sorted[i]->name);
+        bad("tensors '{}' and '{}' overlap", quotable(sorted[i - 1]->name), quotable(sorted[i]->name));
       }
     }
   }
@@ -241,12 +240,6 @@ class GgufParser {
 
 GgufHeader::GgufHeader(std::span<const std::byte> bytes, const std::string& file) {
   GgufParser(bytes, file).parse(this);
-}
-
-std::string GgufTensor::shape_text() const {
-  std::string text = "[";
-  for (int axis = 0; axis < rank; ++axis) text += fmt::format("{}{}", axis ? ", " : "", shape[axis]);
-  return text + "]";
 }
 
 Tensor GgufTensor::values() const {
@@ -316,7 +309,7 @@ void Gguf::open_others(const std::filesystem::path& path, int64_t parts) {
       continue;
     }
     const std::filesystem::path other = part_path(path, number + 1);
-    if (!std::filesystem::exists(other)) {
+    if (kind_of(other) == FileKind::Nothing) {
       fail(Exit::kNotFound, "{}: part {} of {} is missing: {}", path.string(), number + 1, parts, other.string());
     }
     open_part(other);

@@ -85,7 +85,7 @@ struct GgufTensor {
   std::span<const std::byte> bytes;   // empty for types whose size r1 does not know
   const std::string* file = nullptr;  // the part that holds it
 
-  std::string shape_text() const;
+  std::string shape_text() const { return r1::shape_text({shape, static_cast<size_t>(rank)}); }
   // A view of the values. Throws Error(kBadModel) that names the type if r1 cannot decode it.
   Tensor values() const;
 };

@@ -7,8 +7,6 @@
 namespace r1 {
 namespace {
 
-constexpr std::string_view kHubLayer = "model.layers.", kGgufLayer = "blk.";
-
 struct NamePair {
   std::string_view gguf, hub;
 };

@@ -13,6 +13,9 @@
 
 namespace r1 {
 
+// Before the number of a layer.
+inline constexpr std::string_view kHubLayer = "model.layers.", kGgufLayer = "blk.";
+
 // What a config says of tensors that hold several: rows of q, k and v in a fused attn_qkv (all zero where the
 // architecture has no such matrix), experts in a stack.
 struct FusedParts {

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kMostConfigBytes = size_t{16} << 20;
 
 Json read_object(const std::filesystem::path& path) {
-  Json json = parse_json(read_file(path, kMostConfigBytes), path.string(), {}, Exit::kBadModel);
+  Json json = parse_json(read_regular_file(path, kMostConfigBytes), path.string(), {}, Exit::kBadModel);
   if (!json.is_object()) fail(Exit::kBadModel, "{}: is {}, expected an object", path.string(), json.type_name());
   return json;
 }
@@ -40,11 +40,11 @@ std::string first_line(const std::string& text) {
 }  // namespace
 
 HubFolder::HubFolder(const std::filesystem::path& folder) : folder_(folder) {
-  if (!std::filesystem::exists(folder / "config.json")) {
+  if (kind_of(folder / "config.json") == FileKind::Nothing) {
     fail(Exit::kNotFound, "{}: has no config.json, and so is not a model in hub layout", folder.string());
   }
   config_ = read_object(folder / "config.json");
-  if (std::filesystem::exists(folder / "generation_config.json"))
+  if (kind_of(folder / "generation_config.json") != FileKind::Nothing)
     generation_config_ = read_object(folder / "generation_config.json");
   shards_ = open_shards(folder);
   for (const auto& shard : shards_) {
@@ -69,12 +69,13 @@ std::optional<StoredTensor> HubFolder::find(std::string_view hub_name) const {
 }
 
 std::string HubFolder::license() const {
-  if (std::filesystem::exists(folder_ / "README.md")) {
-    const std::string license = license_of_card(read_file(folder_ / "README.md", kMostConfigBytes));
+  if (kind_of(folder_ / "README.md") != FileKind::Nothing) {
+    const std::string license = license_of_card(read_regular_file(folder_ / "README.md", kMostConfigBytes));
     if (!license.empty()) return license;
   }
   for (const char* name : {"LICENSE", "LICENSE.txt", "LICENSE.md"}) {
-    if (std::filesystem::exists(folder_ / name)) return first_line(read_file(folder_ / name, kMostConfigBytes));
+    if (kind_of(folder_ / name) != FileKind::Nothing)
+      return first_line(read_regular_file(folder_ / name, kMostConfigBytes));
   }
   const auto found = config_.find("license");
   return found != config_.end() && found->is_string() ? found->get<std::string>() : "";

@@ -5,10 +5,9 @@
 namespace r1 {
 
 std::unique_ptr<WeightSource> open_source(const std::filesystem::path& model) {
-  std::error_code problem;
-  if (!std::filesystem::exists(model, problem))
-    fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
-  if (std::filesystem::is_directory(model)) return std::make_unique<HubFolder>(model);
+  const FileKind kind = kind_of(model);
+  if (kind == FileKind::Nothing) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
+  if (kind == FileKind::Folder) return std::make_unique<HubFolder>(model);
   if (model.extension() == ".safetensors") {
     throw Error(fmt::format("{}: is one file of a model", model.string()), Exit::kNotFound,
                 "give the folder that holds it");

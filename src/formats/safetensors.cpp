@@ -35,8 +35,6 @@ const TypeBits* find_type(std::string_view name) {
   return nullptr;
 }
 
-std::string shape_text(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
-
 // Reads one entry of the header; `what` names file and tensor.
 class EntryReader {
  public:
@@ -50,7 +48,7 @@ class EntryReader {
     if (!dtype.is_string()) bad("has a dtype that is no string");
     tensor.dtype = dtype.get<std::string>();
     const TypeBits* type = find_type(tensor.dtype);
-    if (type == nullptr) bad("has the unknown dtype '{}'", tensor.dtype.substr(0, 100));
+    if (type == nullptr) bad("has the unknown dtype '{}'", quotable(tensor.dtype));
     const uint64_t size = read_shape(*type, &tensor.shape);
     const auto [begin, end] = read_offsets();
     if (begin > end) bad("has data_offsets [{}, {}], of which the end comes first", begin, end);
@@ -65,7 +63,7 @@ class EntryReader {
  private:
   template <typename... Args>
   [[noreturn]] void bad(fmt::format_string<Args...> format, Args&&... args) const {
-    fail(Exit::kBadModel, "{}: tensor '{}' {}", file_, name_.substr(0, 200),
+    fail(Exit::kBadModel, "{}: tensor '{}' {}", file_, quotable(name_),
          fmt::format(format, std::forward<Args>(args)...));
   }
 
@@ -213,7 +211,7 @@ constexpr const char* kSingleName = "model.safetensors";
 
 // tensor -> file, from the index.
 std::map<std::string, std::string> read_index(const std::filesystem::path& path) {
-  const Json index = parse_json(read_file(path), path.string(), {}, Exit::kBadModel);
+  const Json index = parse_json(read_regular_file(path), path.string(), {}, Exit::kBadModel);
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (map == index.end() || !map->is_object()) fail(Exit::kBadModel, "{}: has no object 'weight_map'", path.string());
   std::map<std::string, std::string> files;
@@ -248,8 +246,8 @@ void check_shard(const Safetensors& shard, const std::string& name, const std::m
 std::vector<std::unique_ptr<Safetensors>> open_shards(const std::filesystem::path& folder) {
   std::vector<std::unique_ptr<Safetensors>> shards;
   const auto index_path = folder / kIndexName;
-  if (!std::filesystem::exists(index_path)) {
-    if (!std::filesystem::exists(folder / kSingleName)) {
+  if (kind_of(index_path) == FileKind::Nothing) {
+    if (kind_of(folder / kSingleName) == FileKind::Nothing) {
       fail(Exit::kNotFound, "{}: has no weights (neither {} nor {})", folder.string(), kSingleName, kIndexName);
     }
     shards.push_back(std::make_unique<Safetensors>(folder / kSingleName));

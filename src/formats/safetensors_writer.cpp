@@ -43,16 +43,17 @@ void sort_for_file(std::vector<SafetensorsPlan>* tensors) {
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, const std::vector<SafetensorsPlan>& tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {
-  OrderedJson header = OrderedJson::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  OrderedJson::object_t header;  // as a list: the object itself would look for each name among all others
+  if (!metadata.empty()) header.emplace_back("__metadata__", metadata);
   uint64_t offset = 0;
   for (const SafetensorsPlan& tensor : tensors) {
-    header[tensor.name] = {{"dtype", dtype_text(tensor.dtype)},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + tensor.bytes()}}};
+    const OrderedJson offsets = {offset, offset + tensor.bytes()};
+    header.emplace_back(
+        tensor.name,
+        OrderedJson{{"dtype", dtype_text(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", offsets}});
     offset += tensor.bytes();
   }
-  std::string text = header.dump();
+  std::string text = OrderedJson(std::move(header)).dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const uint64_t length = text.size();
   file_.write(std::as_bytes(std::span(&length, 1)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <new>
 
 #include "formats/gguf_names.h"
 #include "tensor/quant.h"
@@ -190,8 +191,8 @@ void StreamEncoder::encode_rows(const TensorStream& stream, int64_t begin, int64
   const int64_t cols = stream.cols(), row_size = row_bytes(stream.dtype, cols);
   floats_.resize(static_cast<size_t>((end - begin) * cols));
   bytes_.resize(static_cast<size_t>((end - begin) * row_size));
-  std::atomic<bool> overflow = false;
-  const auto body = [&](int64_t from, int64_t to) {
+  std::atomic<bool> overflow = false, no_memory = false;
+  const auto part = [&](int64_t from, int64_t to) {
     float* rows = floats_.data() + from * cols;
     stream.fill(begin + from, begin + to, rows);
     encode(stream.dtype, rows, bytes_.data() + from * row_size, (to - from) * cols);
@@ -200,11 +201,19 @@ void StreamEncoder::encode_rows(const TensorStream& stream, int64_t begin, int64
       if (std::isfinite(rows[i]) && std::fabs(rows[i]) >= 65520.0f) overflow = true;
     }
   };
+  const auto body = [&](int64_t from, int64_t to) {  // nothing may fly out of a pool's thread
+    try {
+      part(from, to);
+    } catch (const std::bad_alloc&) {
+      no_memory = true;
+    }
+  };
   if (options_.pool != nullptr) {
     options_.pool->parallel_for(end - begin, body);
   } else {
     body(0, end - begin);
   }
+  if (no_memory) throw std::bad_alloc();
   if (overflow) {
     throw Error(fmt::format("{}: tensor '{}' has numbers beyond the range of F16", source_.path(), stream.name),
                 Exit::kBadModel, "choose bf16 or f32");
@@ -213,7 +222,7 @@ void StreamEncoder::encode_rows(const TensorStream& stream, int64_t begin, int64
 
 void sort_by_layer(std::vector<std::string>* hub_names) {
   std::sort(hub_names->begin(), hub_names->end(), [](const std::string& a, const std::string& b) {
-    const auto in_a = split_layer(a, "model.layers."), in_b = split_layer(b, "model.layers.");
+    const auto in_a = split_layer(a, kHubLayer), in_b = split_layer(b, kHubLayer);
     const int64_t layer_a = in_a ? in_a->layer : -1, layer_b = in_b ? in_b->layer : -1;
     return layer_a != layer_b ? layer_a < layer_b : a < b;
   });

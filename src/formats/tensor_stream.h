@@ -18,8 +18,8 @@ struct TensorStream {
   std::string name;  // in the output
   DType dtype = DType::F32;
   std::vector<int64_t> shape;
-  // Writes rows [begin, end) of the output, one after another. Called from several threads for distinct rows; does not
-  // throw.
+  // Writes rows [begin, end) of the output, one after another. Called from several threads for distinct rows; throws
+  // nothing but std::bad_alloc.
   std::function<void(int64_t begin, int64_t end, float* rows)> fill;
   std::vector<Tensor> inputs;  // not needed any more once this is written
 

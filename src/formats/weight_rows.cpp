@@ -4,7 +4,16 @@
 
 namespace r1 {
 
-std::string scale_name(std::string_view weight_name) { return std::string(weight_name) + "_scale_inv"; }
+constexpr std::string_view kScaleEnding = "_scale_inv";
+
+std::string scale_name(std::string_view weight_name) { return fmt::format("{}{}", weight_name, kScaleEnding); }
+
+bool is_scale(const WeightSource& source, std::string_view hub_name) {
+  if (!hub_name.ends_with(kScaleEnding)) return false;
+  hub_name.remove_suffix(kScaleEnding.size());
+  const auto weight = source.find(hub_name);
+  return weight && weight->values.dtype() == DType::F8_E4M3;
+}
 
 WeightRows::WeightRows(const WeightSource& source, std::string_view hub_name) : name_(hub_name), file_(source.path()) {
   const auto stored = source.find(hub_name);

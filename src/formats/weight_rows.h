@@ -12,7 +12,8 @@ namespace r1 {
 
 class WeightRows {
  public:
-  // Throws Error(kBadModel) where the tensor is missing or holds no number, or is FP8 without scales of the right shape.
+  // Throws Error(kBadModel) where the tensor is missing or holds no number, or is FP8 without scales of the right
+  // shape.
   WeightRows(const WeightSource& source, std::string_view hub_name);
 
   const Tensor& values() const { return values_; }
@@ -35,5 +36,8 @@ class WeightRows {
 
 // The name of the scales of an FP8 tensor: "X.weight" -> "X.weight_scale_inv".
 std::string scale_name(std::string_view weight_name);
+
+// Whether this tensor is the scales of another one, which is FP8.
+bool is_scale(const WeightSource& source, std::string_view hub_name);
 
 }  // namespace r1

@@ -2,6 +2,12 @@
 
 namespace r1 {
 
+std::string shape_text(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (size_t axis = 0; axis < shape.size(); ++axis) text += fmt::format("{}{}", axis > 0 ? ", " : "", shape[axis]);
+  return text + "]";
+}
+
 Tensor::Tensor(const void* data, DType dtype, const int64_t* extents, int rank)
     : data_(static_cast<std::byte*>(const_cast<void*>(data))), dtype_(dtype), rank_(rank) {
   R1_CHECK(rank >= 0 && rank <= 4, "rank {}", rank);
@@ -17,12 +23,6 @@ int64_t Tensor::rows() const {
   int64_t rows = 1;
   for (int axis = 0; axis + 1 < rank_; ++axis) rows *= shape_[axis];
   return rows;
-}
-
-std::string Tensor::shape_text() const {
-  std::string text = "[";
-  for (int axis = 0; axis < rank_; ++axis) text += fmt::format("{}{}", axis ? ", " : "", shape_[axis]);
-  return text + "]";
 }
 
 Tensor Tensor::slice_rows(int64_t begin, int64_t end) const {

@@ -9,12 +9,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "base/error.h"
 #include "tensor/dtype.h"
 
 namespace r1 {
+
+std::string shape_text(std::span<const int64_t> shape);  // "[256, 7168]"
 
 class Tensor {
  public:
@@ -35,7 +38,7 @@ class Tensor {
   int64_t row_stride() const { return row_stride_; }  // bytes from one row to the next
   int64_t bytes() const { return rows() * row_bytes(dtype_, cols()); }
   bool dense() const { return row_stride_ == row_bytes(dtype_, cols()); }
-  std::string shape_text() const;  // "[256, 7168]"
+  std::string shape_text() const { return r1::shape_text({shape_.data(), static_cast<size_t>(rank_)}); }
 
   std::byte* data() const { return data_; }
   std::byte* row(int64_t r) const { return data_ + r * row_stride_; }
