@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "base/file.h"
 #include "cli/interrupt.h"
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 struct ConvertVerbOptions {
   std::string in, out, type;
-  bool yes = false, no_tokenizer = false;
+  bool yes = false, weights_only = false;
   int threads = 0;
 };
 
@@ -55,26 +56,25 @@ GgufPairs vocabulary_pairs(const GgufVocabulary& vocabulary) {
 // The tokenizer's own files where the source is a folder, else the same vocabulary written anew.
 std::map<std::string, std::string> tokenizer_files(const Tokenizer& tokenizer, const fs::path& in) {
   std::map<std::string, std::string> files;
-  if (!fs::is_directory(in)) {
+  if (kind_of(in) != FileKind::Folder) {
     files["tokenizer.json"] = tokenizer.to_tokenizer_json().dump(1);
     files["tokenizer_config.json"] = tokenizer.to_tokenizer_config().dump(2) + "\n";
     return files;
   }
   for (const char* name :
        {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"}) {
-    if (fs::exists(in / name)) files[name] = read_file(in / name);
+    if (kind_of(in / name) != FileKind::Nothing) files[name] = read_regular_file(in / name);
   }
   return files;
 }
 
-void add_tokenizer(ConvertOptions& options, const WeightSource& source, const fs::path& in, bool to_gguf) {
-  const Tokenizer tokenizer = open_tokenizer(in);
+void add_tokenizer(ConvertOptions& options, const LoadedModel& model, const fs::path& in, bool to_gguf) {
+  const Tokenizer& tokenizer = model.tokenizer();
   if (!to_gguf) {
     options.files = tokenizer_files(tokenizer, in);
     return;
   }
-  const ModelConfig config = read_model_config(source.config(), source.path());
-  GgufVocabulary vocabulary = tokenizer.to_gguf(config.vocabulary);
+  GgufVocabulary vocabulary = tokenizer.to_gguf(model.config().vocabulary);
   if (vocabulary.chat_template.empty()) vocabulary.chat_template = tokenizer.chat_template();
   const GgufPairs pairs = vocabulary_pairs(vocabulary);
   options.metadata.insert(options.metadata.end(), pairs.begin(), pairs.end());
@@ -82,12 +82,40 @@ void add_tokenizer(ConvertOptions& options, const WeightSource& source, const fs
 
 // ---- asking ----
 
+// Whether `path` is `folder`, or lies in it.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  std::error_code problem;
+  for (fs::path at = fs::weakly_canonical(path, problem);; at = at.parent_path()) {
+    if (fs::equivalent(at, folder, problem)) return true;
+    if (at == at.parent_path()) return false;
+  }
+}
+
+// What is read must not be replaced by what is written.
+void keep_apart(const WeightSource& source, const fs::path& in, const fs::path& out) {
+  std::set<fs::path> files = {in};
+  for (const std::string& name : source.names()) files.insert(source.find(name)->file);
+  for (const fs::path& file : files) {
+    if (!lies_in(file, out)) continue;
+    std::error_code problem;
+    if (fs::equivalent(file, out, problem)) fail(Exit::kUsage, "{}: is both source and target", out.string());
+    fail(Exit::kUsage, "{}: holds the source {}, and cannot be replaced", out.string(), file.string());
+  }
+}
+
+bool is_empty_folder(const fs::path& path) {
+  std::error_code problem;  // what cannot be looked into is not known to be empty
+  return kind_of(path) == FileKind::Folder && fs::is_empty(path, problem) && !problem;
+}
+
 // Destructive: asks on a terminal, and needs --yes elsewhere.
-void clear_the_way(const fs::path& out, bool yes) {
-  const bool there = fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out));
-  if (!there) return;
-  if (!fs::is_regular_file(out) && !fs::is_directory(out))
+void clear_the_way(const fs::path& out, bool to_gguf, bool yes) {
+  const FileKind kind = kind_of(out);
+  if (kind == FileKind::Other)
     fail(Exit::kUsage, "{}: is neither a file nor a folder, and cannot be written to", out.string());
+  if (kind == FileKind::Folder && to_gguf)
+    fail(Exit::kUsage, "{}: is a folder, and a GGUF file cannot take its place", out.string());
+  if (kind == FileKind::Nothing || is_empty_folder(out)) return;
   if (!yes && is_terminal(STDIN_FILENO)) {
     say(fmt::format("{} exists. Replace it? [y/N] ", out.string()));
     std::string reply;
@@ -96,7 +124,7 @@ void clear_the_way(const fs::path& out, bool yes) {
     if (!yes) throw Error(fmt::format("{}: is left as it is", out.string()), Exit::kFailure);
   }
   if (!yes) throw Error(fmt::format("{}: exists already", out.string()), Exit::kFailure, "--yes replaces it");
-  if (fs::is_directory(out) && !fs::exists(out / "config.json")) {
+  if (kind == FileKind::Folder && kind_of(out / "config.json") == FileKind::Nothing) {
     throw Error(fmt::format("{}: is a folder without config.json and is not replaced", out.string()), Exit::kFailure,
                 "remove it yourself if that is meant");
   }
@@ -114,17 +142,30 @@ DType type_for(const ConvertVerbOptions& options, bool to_gguf) {
   return type;
 }
 
+// Every weight that config.json promises must be there, in its shape, and no other: what would not run is not written.
+// A plan binds them all, by their headers.
+void check_weights(LoadedModel& model) {
+  EngineOptions smallest;
+  smallest.context = 64;
+  model.plan(smallest);
+}
+
 int convert(const ConvertVerbOptions& options) {
   const fs::path out =
       fs::path(options.out).has_filename() ? fs::path(options.out) : fs::path(options.out).parent_path();
   const bool to_gguf = is_gguf_name(out);
   ConvertOptions settings;
   settings.dtype = type_for(options, to_gguf);
+  settings.replace = true;  // clear_the_way has asked
   const std::unique_ptr<WeightSource> source = open_source(options.in);
-  if (fs::exists(out) && fs::equivalent(out, options.in))
-    fail(Exit::kUsage, "{}: is both source and target", options.out);
-  clear_the_way(out, options.yes);
-  if (!options.no_tokenizer) add_tokenizer(settings, *source, options.in, to_gguf);
+  keep_apart(*source, options.in, out);
+  read_model_config(source->config(), source->path());
+  if (!options.weights_only) {
+    LoadedModel model(options.in, {.threads = 1});
+    check_weights(model);
+    add_tokenizer(settings, model, options.in, to_gguf);
+  }
+  clear_the_way(out, to_gguf, options.yes);
   if (to_gguf) settings.metadata.insert(settings.metadata.begin(), {"general.name", model_name(options.in)});
 
   ThreadPool pool(options.threads);
@@ -134,17 +175,8 @@ int convert(const ConvertVerbOptions& options) {
     check_interrupt();
     progress.update(done, total);
   };
-  // An old folder makes room only when the new one is complete.
-  fs::path target = out;
-  const bool replaces_folder = fs::is_directory(out) && !fs::is_empty(out);
-  if (replaces_folder) target += ".new";
-  if (replaces_folder) fs::remove_all(target);
-  convert_weights(*source, target, settings);
+  convert_weights(*source, out, settings);
   progress.finish();
-  if (replaces_folder) {
-    fs::remove_all(out);
-    fs::rename(target, out);
-  }
   if (verbosity() >= 0) say(fmt::format("r1: {} written in {}\n", out.string(), duration_text(progress.seconds())));
   return 0;
 }
@@ -159,7 +191,10 @@ std::function<int()> declare(Options& options) {
       .otherwise("bf16");
   options.add("t,threads", settings->threads, "N", "threads; 0 takes every physical core").range(0, 4096);
   options.add_switch("y,yes", settings->yes, "replace OUT if it is there").command_line_only();
-  options.add_switch("weights-only", settings->no_tokenizer, "without the tokenizer").command_line_only();
+  options
+      .add_switch("weights-only", settings->weights_only,
+                  "without the tokenizer, and whether or not the weights are complete")
+      .command_line_only();
   return [settings] { return convert(*settings); };
 }
 

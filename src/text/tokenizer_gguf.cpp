@@ -2,6 +2,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "text/tokenizer_parts.h"
 
 namespace r1 {
@@ -107,6 +108,7 @@ TokenizerParts read_gguf_vocabulary(const GgufVocabulary& vocabulary, const std:
   parts.pad = vocabulary.pad;
   if (parts.bos && vocabulary.add_bos.value_or(parts.pre_tokenizer.family().adds_bos)) parts.prefix = {*parts.bos};
   if (parts.eos && vocabulary.add_eos.value_or(false)) parts.suffix = {*parts.eos};
+  if (!is_valid_utf8(vocabulary.chat_template)) fail(Exit::kBadModel, "{}: tokenizer.chat_template is not UTF-8", file);
   parts.chat_template = vocabulary.chat_template;
   return parts;
 }
