@@ -1,4 +1,5 @@
-// The command line without a model that runs: help, exit statuses, suggestions, settings.
+// The command line: help, exit statuses, suggestions, settings; and what `run` says of a model that cannot think, of a
+// full context and of files in its way.
 #include <gmock/gmock.h>
 
 #include "base/json.h"
@@ -14,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Cli : public ProgramTest {};
@@ -128,6 +130,69 @@ TEST_F(Cli, HelpSurvivesWrongSettings) {
   EXPECT_THAT(r1("version").err, AllOf(StartsWith("r1: warning: "), HasSubstr("config.toml line 1")));
   EXPECT_EQ(r1("version --quiet").err, "");
   EXPECT_EQ(r1("config show").status, 2);
+}
+
+// ---- run: a model without think tokens, another with ----
+
+class CliRun : public ProgramTest {
+ protected:
+  void SetUp() override {
+    ProgramTest::SetUp();
+    const auto plain = find_data("models/tiny-llama-gguf/arch/qwen2.gguf"), thinker = find_data("fixtures/llama");
+    if (!plain || !thinker) GTEST_SKIP() << "needs models/tiny-llama-gguf and fixtures/llama in the test data";
+    plain_ = "'" + plain->string() + "'";
+    thinker_ = "'" + thinker->string() + "'";
+  }
+
+  // What a chat on a terminal shows; `typed` is there before it begins. On a dumb terminal, so without line editing.
+  std::string chat(const std::string& model, const std::string& typed, const std::string& options = "") const {
+    write("typed.txt", typed + "/quit\n");
+    return r1("run " + model + " " + options + "\" /dev/null", "cat typed.txt | script -qec \"").out;
+  }
+
+  std::string plain_, thinker_;
+};
+
+TEST_F(CliRun, AModelWithoutThinkTokensIsNotMadeToThink) {
+  const std::string template_option = "-n 2 --chat-template chatml";
+  const Ran on = r1("run " + plain_ + " hi --think on " + template_option);
+  EXPECT_EQ(on.status, 2);
+  EXPECT_THAT(on.err, HasSubstr("has no think tokens"));
+  EXPECT_EQ(r1("run " + plain_ + " hi --think off " + template_option).status, 0);
+  const std::string seen = chat(plain_, "/think on\nhi\n/think off\nhi\n/think auto\n /think\n", template_option);
+  EXPECT_THAT(seen, HasSubstr("has no think tokens"));
+  EXPECT_THAT(seen, HasSubstr("answer 2 tokens"));
+  EXPECT_THAT(seen, HasSubstr("thinking: off"));
+  EXPECT_THAT(seen, HasSubstr("thinking: as the model's template has it"));
+}
+
+TEST_F(CliRun, TheThoughtIsDimOrTagged) {
+  const std::string question = "run " + thinker_ + " hi --think on -n 6 --seed 3";
+  const Ran plain = r1(question), dim = r1(question + " --color always");
+  EXPECT_THAT(plain.err, AllOf(StartsWith("<think>\n"), HasSubstr("</think>")));
+  EXPECT_THAT(dim.err, AllOf(StartsWith("\x1b[2m"), Not(HasSubstr("think>"))));
+  EXPECT_EQ(dim.out, plain.out);
+}
+
+TEST_F(CliRun, TheEndOfAnAnswerIsExplained) {
+  EXPECT_THAT(r1("run " + thinker_ + " hi -n 2").err, HasSubstr("cut off: --max-tokens 2 is reached"));
+  EXPECT_THAT(r1("run " + thinker_ + " hi --context 10").err, HasSubstr("cut off: the context of 10 tokens is full"));
+  const Ran full = r1("run " + thinker_ + " hi --context 3");
+  EXPECT_EQ(full.status, 2);
+  EXPECT_THAT(full.err, AllOf(HasSubstr("the context holds 3"), HasSubstr("hint: shorten it")));
+  EXPECT_THAT(chat(thinker_, "hi\nagain\n", "--context 12"),
+              AllOf(HasSubstr("and the context holds 12"), HasSubstr("hint: /reset forgets")));
+}
+
+TEST_F(CliRun, SaveOverwritesConversationsOnly) {
+  write("notes.txt", "precious\n");
+  const std::string seen = chat(thinker_, "/save ~/chat.json\n/save chat.json\n/save notes.txt\nn\n", "-n 2");
+  EXPECT_THAT(seen, HasSubstr("saved 0 messages to chat.json"));
+  EXPECT_THAT(seen, AllOf(HasSubstr("notes.txt is there and is not a saved conversation"), HasSubstr("not saved")));
+  EXPECT_EQ(read("notes.txt"), "precious\n");
+  EXPECT_THAT(read("chat.json"), HasSubstr("\"messages\""));
+  chat(thinker_, "/save notes.txt\ny\n");
+  EXPECT_THAT(read("notes.txt"), HasSubstr("\"messages\""));
 }
 
 // ---- settings ----

@@ -219,6 +219,7 @@ bool Chat::command(const std::string& line) {
   } else if (name == "/set") {
     set(rest);
   } else if (name == "/system") {
+    if (conversation_.options().raw) fail(Exit::kUsage, "/system needs a chat template, and there is none here");
     conversation_.options().system = rest;
     say(rest.empty() ? "system prompt: none\n" : fmt::format("system prompt: {}\n", printable(rest)));
   } else if (name == "/reset") {
