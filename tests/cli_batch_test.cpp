@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
-#include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -42,7 +40,7 @@ class CliBatch : public ProgramTest, public ::testing::WithParamInterface<const 
     ProgramTest::SetUp();
     const auto found = find_data(GetParam());
     if (!found) GTEST_SKIP() << "needs " << GetParam() << " (not in tests/data nor in ../shared/data)";
-    model_ = "'" + std::filesystem::absolute(*found).string() + "'";
+    model_ = quoted(std::filesystem::absolute(*found).string());
   }
   std::string model_;
 };
@@ -140,30 +138,11 @@ class CliFiles : public ProgramTest {
     ProgramTest::SetUp();
     const auto found = find_data("fixtures/llama");
     if (!found) GTEST_SKIP() << "needs fixtures/llama (not in tests/data nor in ../shared/data)";
-    model_ = "'" + std::filesystem::absolute(*found).string() + "'";
+    path_ = std::filesystem::absolute(*found).string();
+    model_ = quoted(path_);
   }
 
-  // Starts "r1 ARGUMENTS", kills it as soon as `file` has `count` lines, and tells whether it was still running.
-  bool kill_after_lines(const std::string& arguments, const std::string& file, int count) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const std::string command = "cd '" + folder_.string() + "' && exec " R1_PROGRAM " " + arguments + " 2>killed.txt";
-      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      ::_exit(127);
-    }
-    for (int tries = 0; tries < 20000 && lines_in(file) < count; ++tries)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    ::kill(child, SIGKILL);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFSIGNALED(status);
-  }
-  int lines_in(const std::string& file) const {
-    const std::string text = read(file);
-    return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
-  }
-
-  std::string model_;
+  std::string path_, model_;  // as it is, and for a shell
 };
 
 TEST_F(CliFiles, AKilledRunIsContinuedAsIfNothingHadBeen) {
@@ -173,24 +152,165 @@ TEST_F(CliFiles, AKilledRunIsContinuedAsIfNothingHadBeen) {
   ASSERT_EQ(r1("generate " + model_ + " -q --in in.jsonl --out whole.jsonl").status, 0);
   const std::string whole = read("whole.jsonl");
   ASSERT_EQ(lines(whole).size(), 24u);
-  const std::string again = "generate " + model_ + " -q --parallel 2 --in in.jsonl --out part.jsonl";
-  ASSERT_TRUE(kill_after_lines(again, "part.jsonl", 3)) << "it ended before it was killed";
+  const std::vector<std::string> again = {"generate", path_,      "-q",    "--parallel", "2",
+                                          "--in",     "in.jsonl", "--out", "part.jsonl"};
+  ASSERT_TRUE(WIFSIGNALED(signal_after_lines(again, "part.jsonl", 3, SIGKILL))) << "it ended before it was killed";
   const std::string part = read("part.jsonl");
   ASSERT_GE(lines_in("part.jsonl"), 3);
   EXPECT_LT(part.size(), whole.size());
   EXPECT_EQ(whole.substr(0, part.size()), part);
-  const Ran rest = r1(again);
+  const Ran rest = r1("generate " + model_ + " -q --parallel 2 --in in.jsonl --out part.jsonl");
   ASSERT_EQ(rest.status, 0) << rest.err;
   EXPECT_EQ(read("part.jsonl"), whole);
 
   // In order of completion, the same lines in some order.
-  const std::string unordered = "generate " + model_ + " -q --parallel 3 --unordered --in in.jsonl --out u.jsonl";
-  ASSERT_TRUE(kill_after_lines(unordered, "u.jsonl", 4)) << "it ended before it was killed";
-  ASSERT_EQ(r1(unordered).status, 0);
+  const std::vector<std::string> unordered = {"generate", path_,  "-q",       "--unordered", "--parallel",
+                                              "3",        "--in", "in.jsonl", "--out",       "u.jsonl"};
+  ASSERT_TRUE(WIFSIGNALED(signal_after_lines(unordered, "u.jsonl", 4, SIGKILL))) << "it ended before it was killed";
+  ASSERT_EQ(r1("generate " + model_ + " -q --unordered --parallel 3 --in in.jsonl --out u.jsonl").status, 0);
   std::vector<std::string> sorted = lines(read("u.jsonl")), expected = lines(whole);
   std::sort(sorted.begin(), sorted.end());
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(sorted, expected);
+}
+
+TEST_F(CliFiles, ASignalledRunEndsByItselfAndLeavesWholeLines) {
+  std::string in;
+  for (int i = 1; i <= 64; ++i)
+    in += prompt_line(fmt::format("p{}", i), i, {{"max_tokens", 400}, {"ignore_eos", true}});
+  write("in.jsonl", in);
+  for (const auto& [signal, status] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const std::string out = fmt::format("{}.jsonl", signal);
+    const int ended = signal_after_lines({"generate", path_, "-q", "--in", "in.jsonl", "--out", out}, out, 1, signal);
+    ASSERT_TRUE(WIFEXITED(ended)) << "it was stopped by the signal instead of leaving: " << ended;
+    EXPECT_EQ(WEXITSTATUS(ended), status);
+    EXPECT_EQ(read("err.txt"), "");
+    const std::string text = read(out);
+    EXPECT_TRUE(text.ends_with("\n"));
+    EXPECT_GE(lines_in(out), 1);
+    EXPECT_LT(lines_in(out), 64) << "it ended before the signal came";
+    for (const std::string& line : lines(text)) EXPECT_EQ(parse_json(line, "line")["ids"].size(), 400u);
+  }
+}
+
+// Whatever else is wrong with the call, a file that the verb has not written keeps every byte.
+TEST_F(CliFiles, AStrangersFileIsNotTouched) {
+  write("prompts.jsonl", R"({"id":1,"ids":[1,2],"max_tokens":2})"
+                         "\n");
+  write("texts.jsonl", R"({"id":1,"ids":[1,2]})"
+                       "\n");
+  const std::string generate = "generate " + model_ + " --in prompts.jsonl --out ",
+                    score = "score " + model_ + " --in texts.jsonl --out ",
+                    tokenize = "tokenize " + model_ + " --in texts.jsonl --out ";
+  for (const auto& [command, name] :
+       {std::pair(generate, "answers"), std::pair(score, "scores"), std::pair(tokenize, "ids")})
+    ASSERT_EQ(r1(command + name).status, 0);
+  const struct {
+    std::string command, file, said;
+  } cases[] = {
+      {generate, "my precious notes", "line 1: an unfinished line that begins otherwise than ours"},
+      {"generate " + model_ + " --in nowhere.jsonl --out ", "my precious notes", "'r1 generate'"},
+      {score, "my precious notes", "'r1 score'"},
+      {tokenize, "my precious notes", "'r1 tokenize'"},
+      {generate, read("answers") + "and a note", "line 2: an unfinished line"},
+      {generate, read("prompts.jsonl"), "line 1: no field 'finish_reason'"},
+      {generate, read("scores"), "line 1: no field 'finish_reason'"},
+      {generate, read("ids"), "line 1: no field 'finish_reason'"},
+      {score, read("answers"), "line 1: no field 'nll'"},
+      {score, read("ids"), "line 1: no field 'nll'"},
+      {tokenize, read("answers"), "line 1: no field 'pieces'"},
+      {tokenize, read("texts.jsonl"), "line 1: no field 'pieces'"},
+      {tokenize, "{\"no\":\"id\"}\n", "line 1: no object with an id"},
+      {"tokenize " + model_ + " text --out ", read("ids"), "is there already"},
+      {"tokenize " + model_ + " text --out ", "my precious notes", "is there already"},
+  };
+  for (const auto& c : cases) {
+    write("file", c.file);
+    const Ran ran = r1(c.command + "file");
+    EXPECT_EQ(ran.status, 2) << c.command << c.file;
+    EXPECT_EQ(ran.out, "") << c.command << c.file;
+    EXPECT_THAT(ran.err, HasSubstr("r1: error: file")) << c.command << c.file;
+    EXPECT_THAT(ran.err, HasSubstr(c.said)) << c.command << c.file;
+    EXPECT_EQ(read("file"), c.file) << c.command;
+  }
+}
+
+TEST_F(CliFiles, ATornLineGoesOnlyWhenTheInputIsRight) {
+  write("in.jsonl", prompt_line("x", 3, {{"max_tokens", 2}}) + prompt_line("y", 3, {{"max_tokens", 2}}));
+  ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out whole.jsonl").status, 0);
+  const std::string whole = read("whole.jsonl"), first = lines(whole)[0] + "\n";
+  write("bad.jsonl", "{\"id\":1}\n");
+  for (const std::string tail : {"{", "{\"id\":", "{\"id\":\"y\",\"ids\":[2", ""}) {
+    write("part.jsonl", first + tail);
+    EXPECT_EQ(r1("generate " + model_ + " --in bad.jsonl --out part.jsonl").status, 2);
+    EXPECT_EQ(read("part.jsonl"), first + tail);
+    EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out part.jsonl").status, 0);
+    EXPECT_EQ(read("part.jsonl"), whole);
+    write("part.jsonl", whole + tail);  // nothing left to do but this
+    EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out part.jsonl").status, 0);
+    EXPECT_EQ(read("part.jsonl"), whole);
+  }
+}
+
+TEST_F(CliFiles, TheInputIsNotTheOutput) {
+  const std::string in = R"({"id":1,"ids":[1,2]})"
+                         "\n";
+  write("a.jsonl", in);
+  std::filesystem::create_hard_link(folder_ / "a.jsonl", folder_ / "hard.jsonl");
+  std::filesystem::create_symlink("a.jsonl", folder_ / "soft.jsonl");
+  for (const std::string verb : {"generate ", "score ", "tokenize "}) {
+    for (const char* files :
+         {"--in a.jsonl --out a.jsonl", "--in a.jsonl --out ./a.jsonl", "--in a.jsonl --out hard.jsonl",
+          "--in soft.jsonl --out a.jsonl", "--out a.jsonl < a.jsonl", "--in a.jsonl >> a.jsonl"}) {
+      const Ran ran = r1(verb + model_ + " " + files);
+      EXPECT_EQ(ran.status, 2) << verb << files;
+      EXPECT_THAT(ran.err, HasSubstr("--in and --out are the same file")) << verb << files;
+      EXPECT_EQ(read("a.jsonl"), in) << verb << files;
+    }
+  }
+  EXPECT_EQ(r1("tokenize " + model_ + " --in /dev/null --out /dev/null").status, 0);
+}
+
+TEST_F(CliFiles, TheSummaryIsOfThisInputAlone) {
+  const std::string one = R"({"id":1,"ids":[1,2,3]})"
+                          "\n",
+                    two = R"({"id":2,"ids":[5,6,7,8]})"
+                          "\n";
+  write("one.jsonl", one);
+  write("two.jsonl", two);
+  write("both.jsonl", one + two);
+  const auto summary = [&](const std::string& in, const std::string& out) {
+    const Ran ran = r1("score " + model_ + " -q --json --in " + in + " --out " + out);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return parse_json(ran.out, "summary");
+  };
+  const Json alone = summary("two.jsonl", "b.jsonl"), both = summary("both.jsonl", "c.jsonl");
+  summary("one.jsonl", "a.jsonl");
+  EXPECT_EQ(summary("two.jsonl", "a.jsonl"), alone);  // there are scores of another input
+  EXPECT_EQ(summary("two.jsonl", "a.jsonl"), alone);  // and now of this one
+  const Json continued = summary("both.jsonl", "a.jsonl");
+  EXPECT_EQ(continued["documents"], 2);
+  EXPECT_EQ(continued["tokens"], both["tokens"]);
+  EXPECT_NEAR(continued["nll"].get<double>(), both["nll"].get<double>(), 1e-6);
+}
+
+TEST_F(CliFiles, ATextOfOneTokenHasNoPerplexity) {
+  write("in.jsonl", "{\"id\":1,\"ids\":[1]}\n");
+  const Ran ran = r1("score " + model_ + " -q --in in.jsonl --out out.jsonl");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.out, "1 document, 0 tokens scored: no perplexity, a sequence's first token has nothing before it\n");
+  EXPECT_TRUE(parse_json(read("out.jsonl"), "line")["perplexity"].is_null());
+}
+
+TEST_F(CliFiles, AValueIsShownInWholeCharacters) {
+  std::string key = "a";
+  for (int i = 0; i < 40; ++i) key += "ä";
+  for (const std::string& text : {key, key.substr(1)}) {
+    write("in.jsonl", Json({{"id", 1}, {"ids", Json::array({text})}}).dump() + "\n");
+    const Ran ran = r1("generate " + model_ + " --in in.jsonl");
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, HasSubstr("\xc3\xa4... at index 0")) << ran.err;
+  }
 }
 
 TEST_F(CliFiles, TheEndTokenIsAmongTheIds) {

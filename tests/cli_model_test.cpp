@@ -25,7 +25,7 @@ class CliModel : public ProgramTest {
     ProgramTest::SetUp();
     const auto found = find_data("fixtures/llama");
     if (!found) GTEST_SKIP() << "needs fixtures/llama (not in tests/data nor in ../shared/data)";
-    model_ = "'" + std::filesystem::absolute(*found).string() + "'";
+    model_ = quoted(std::filesystem::absolute(*found).string());
   }
 
   static std::vector<Json> objects(const std::string& text) {
@@ -77,6 +77,8 @@ TEST_F(CliModel, GenerateGivesTheGoldenGreedyText) {
               std::vector<int>(golden_ids.begin(), golden_ids.begin() + length));
     EXPECT_EQ(out[i]["logprobs"].size(), out[i]["ids"].size());
     EXPECT_EQ(out[i]["finish_reason"], "length");
+    for (const char* key : {"text", "reasoning"}) EXPECT_TRUE(out[i][key].is_string()) << key;
+    EXPECT_EQ(out[i]["usage"]["prompt_tokens"], greedy[i]["prompt"].size());
     EXPECT_EQ(out[i]["usage"]["total_tokens"], greedy[i]["prompt"].size() + greedy[i]["tokens"].size());
   }
 }
@@ -104,6 +106,7 @@ TEST_F(CliModel, GenerateGoesOnWhereItWasStopped) {
   write("in.jsonl", prompts(6, 8));
   ASSERT_EQ(r1("generate " + model_ + " --in in.jsonl --out whole.jsonl").status, 0);
   const std::string whole = read("whole.jsonl");
+  EXPECT_EQ(r1("generate " + model_ + " --in - --out - < in.jsonl").out, whole);
   const std::vector<std::string> line = lines(whole);
   write("part.jsonl", line[0] + "\n" + line[1] + "\n" + line[2].substr(0, 30));
   const Ran ran = r1("generate " + model_ + " --in in.jsonl --out part.jsonl");
@@ -115,14 +118,6 @@ TEST_F(CliModel, GenerateGoesOnWhereItWasStopped) {
   write("stranger.jsonl", "hello\n");
   EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out stranger.jsonl").status, 2);
   EXPECT_EQ(read("stranger.jsonl"), "hello\n");
-}
-
-TEST_F(CliModel, SignalsEndABatchWithTheirStatus) {
-  write("in.jsonl", prompts(64, 500));
-  EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out a.jsonl", "timeout --preserve-status -s INT 0.5").status,
-            130);
-  EXPECT_EQ(r1("generate " + model_ + " --in in.jsonl --out b.jsonl", "timeout --preserve-status -s TERM 0.5").status,
-            143);
 }
 
 TEST_F(CliModel, BadLinesAreNamedBeforeAnythingRuns) {
@@ -169,9 +164,12 @@ TEST_F(CliModel, ScoreCutsIntoChunks) {
   for (size_t i = 0; i < 10; ++i) {
     EXPECT_EQ(logprobs[i].is_null(), i % 4 == 0) << i;
     if (i % 4 != 0) nll -= logprobs[i].get<double>();
-    if (i % 4 != 0) {
-      EXPECT_EQ(out[0]["top"][i].size(), 2u);
-    }
+    const Json& top = out[0]["top"][i];
+    EXPECT_EQ(top.is_null(), i % 4 == 0) << i;
+    if (i % 4 == 0) continue;
+    ASSERT_EQ(top.size(), 2u);
+    EXPECT_GE(top[0][1].get<double>(), top[1][1].get<double>());
+    EXPECT_GE(top[0][1].get<double>(), logprobs[i].get<double>());
   }
   EXPECT_NEAR(out[0]["nll"].get<double>(), nll, 1e-5);
   EXPECT_NEAR(out[0]["perplexity"].get<double>(), std::exp(nll / 7), std::exp(nll / 7) * 1e-6);
@@ -204,6 +202,31 @@ TEST_F(CliModel, TokenizeGoesBothWays) {
   EXPECT_EQ(objects(r1("tokenize " + model_ + " --no-add-special hello").out)[0]["ids"], out[0]["ids"]);
 }
 
+TEST_F(CliModel, TokenizeNeedsAVocabularyOnly) {
+  R1_DATA_OR_SKIP(vocabulary, "tokenizers/llama.cpp-vectors/ggml-vocab-gpt-2.gguf");
+  const Ran ran = r1("tokenize " + quoted(vocabulary.string()) + " 'Hello world' Hello");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::vector<Json> out = objects(ran.out);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0]["ids"], Json({15496, 995}));
+  EXPECT_EQ(out[1]["ids"], Json({15496}));
+  EXPECT_EQ(out[1]["text"], "Hello");
+  EXPECT_EQ(out[1]["id"], 1);
+}
+
+TEST_F(CliModel, TheSeedComesFromTheStrongestPlace) {
+  const auto seed = [&](const std::string& more, const std::string& before) {
+    const Ran ran = r1("run " + model_ + " hi --json --max-tokens 1 " + more, before);
+    return ran.status == 0 ? parse_json(ran.out, "answer")["seed"].get<int>() : -ran.status;
+  };
+  write("config/r1/config.toml", "seed = 1\n");
+  EXPECT_EQ(seed("", ""), 1);
+  EXPECT_EQ(seed("", "R1_SEED=2"), 2);
+  EXPECT_EQ(seed("--seed 3", "R1_SEED=2"), 3);
+  write("config/r1/config.toml", "sede = 1\n");
+  EXPECT_EQ(seed("", ""), -2);
+}
+
 TEST_F(CliModel, RunAnswersOnce) {
   const Ran ran = r1("run " + model_ + " 'a question' --json --seed 3 --max-tokens 20");
   ASSERT_EQ(ran.status, 0) << ran.err;
@@ -214,6 +237,8 @@ TEST_F(CliModel, RunAnswersOnce) {
   const Json again =
       parse_json(r1("run " + model_ + " --json --seed 3 --max-tokens 20", "echo a question |").out, "answer");
   EXPECT_EQ(again["ids"], answer["ids"]);
+  const Json other = parse_json(r1("run " + model_ + " 'a question' --json --seed 4 --max-tokens 20").out, "answer");
+  EXPECT_NE(other["ids"], answer["ids"]);
   EXPECT_THAT(r1("run " + model_ + " x --temperature 0 --max-tokens 4").err, HasSubstr("temperature 0"));
   EXPECT_EQ(r1("run " + model_ + " x -q --max-tokens 4").err, "");
 }
@@ -232,6 +257,7 @@ TEST_F(CliModel, ThoughtHasABudget) {
 TEST_F(CliModel, ConvertGoesRound) {
   ASSERT_EQ(r1("convert " + model_ + " m.gguf --type f32").status, 0);
   EXPECT_EQ(r1("convert " + model_ + " m.gguf --type f32").status, 1);
+  EXPECT_EQ(r1("convert " + model_ + " m.gguf --type f32 --yes").status, 0);
   ASSERT_EQ(r1("convert m.gguf back --type f32").status, 0);
   EXPECT_EQ(r1("convert m.gguf back --type q8_0 --yes").status, 2);
   EXPECT_EQ(r1("verify back").status, 0);
@@ -351,7 +377,7 @@ class Screen {
 };
 
 TEST_F(CliModel, ChatWithAPerson) {
-  Screen screen(R1_PROGRAM " run " + model_ + " --max-tokens 8 --seed 1", folder_);
+  Screen screen(program() + " run " + model_ + " --max-tokens 8 --seed 1", folder_);
   ASSERT_TRUE(screen.wait_for(">>> ")) << screen.seen();
   screen.type("/help\r");
   ASSERT_TRUE(screen.wait_for("/system TEXT")) << screen.seen();
@@ -383,7 +409,7 @@ TEST_F(CliModel, ChatWithAPerson) {
 }
 
 TEST_F(CliModel, CtrlCAtThePromptLeaves) {
-  Screen screen(R1_PROGRAM " run " + model_, folder_);
+  Screen screen(program() + " run " + model_, folder_);
   ASSERT_TRUE(screen.wait_for(">>> ")) << screen.seen();
   screen.type("\x03");
   EXPECT_EQ(screen.status(), 130) << screen.seen();
