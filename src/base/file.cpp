@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 namespace r1 {
@@ -37,9 +38,12 @@ int open_for_reading(const std::filesystem::path& path, int more = 0) {
   return descriptor;
 }
 
-void check_regular(int descriptor, const std::filesystem::path& path) {
+// The size of a regular file; throws for what is none.
+size_t regular_size(int descriptor, const std::filesystem::path& path) {
   struct stat facts;
-  if (::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) return;
+  if (::fstat(descriptor, &facts) != 0)
+    fail(Exit::kFailure, "{}: cannot be read: {}", path.string(), std::strerror(errno));
+  if (S_ISREG(facts.st_mode)) return static_cast<size_t>(facts.st_size);
   fail(Exit::kFailure, "{}: is {}, not a file", path.string(),
        S_ISDIR(facts.st_mode) ? "a folder" : "a pipe or device");
 }
@@ -73,16 +77,17 @@ std::filesystem::path followed(const std::filesystem::path& path) {
   return std::filesystem::is_symlink(path, ignored) ? std::filesystem::weakly_canonical(path, ignored) : path;
 }
 
-// A name beside `path` under which `make(name)` made something new: it returns -1 and sets errno as the system does.
-// Names of a killed process that had our number may still be there: the next is tried.
-template <typename Make>
-std::filesystem::path made_beside(const std::filesystem::path& path, const Make& make) {
+// Makes something new under a name beside `path` and returns the name. `make(name)` returns a negative number and sets
+// errno where it fails. Names of a killed process that had our number may still be there: the next is tried.
+std::filesystem::path made_beside(const std::filesystem::path& path, const std::function<int(const char* name)>& make) {
   static std::atomic<unsigned> count{0};
   for (int tries_left = 1000;; --tries_left) {
     const std::filesystem::path name = fmt::format("{}.tmp-{}-{}", path.string(), ::getpid(), count++);
     if (make(name.c_str()) >= 0) return name;
-    if (errno == EEXIST && tries_left > 0) continue;
-    fail(Exit::kFailure, "{}: cannot be created: {}", (errno == EEXIST ? name : path).string(), std::strerror(errno));
+    const int problem = errno;
+    if (problem == EEXIST && tries_left > 0) continue;
+    fail(Exit::kFailure, "{}: cannot be created: {}", (problem == EEXIST ? name : path).string(),
+         std::strerror(problem));
   }
 }
 
@@ -90,7 +95,7 @@ std::filesystem::path make_folder_beside(const std::filesystem::path& path) {
   return made_beside(path, [](const char* name) { return ::mkdir(name, 0777); });
 }
 
-void move(const std::filesystem::path& from, const std::filesystem::path& to, const std::filesystem::path& named) {
+void rename_to(const std::filesystem::path& from, const std::filesystem::path& to, const std::filesystem::path& named) {
   if (::rename(from.c_str(), to.c_str()) == 0) return;
   fail(Exit::kFailure, "{}: cannot be created: {}", named.string(), std::strerror(errno));
 }
@@ -108,10 +113,7 @@ FileKind kind_of(const std::filesystem::path& path) {
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const Descriptor file(open_for_reading(path, O_NONBLOCK));
-  check_regular(file.number(), path);
-  struct stat facts;
-  if (::fstat(file.number(), &facts) != 0) facts.st_size = 0;  // it was asked a moment ago
-  size_ = static_cast<size_t>(facts.st_size);
+  size_ = regular_size(file.number(), path);
   if (size_ == 0) return;  // nothing to map
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (mapped == MAP_FAILED) fail(Exit::kFailure, "{}: cannot be mapped: {}", path.string(), std::strerror(errno));
@@ -147,7 +149,7 @@ std::string read_file(const std::filesystem::path& path, size_t max_bytes) {
 
 std::string read_regular_file(const std::filesystem::path& path, size_t max_bytes) {
   const Descriptor file(open_for_reading(path, O_NONBLOCK));
-  check_regular(file.number(), path);
+  regular_size(file.number(), path);
   return read_to_end(file.number(), path.string(), max_bytes);
 }
 
@@ -229,7 +231,7 @@ void AtomicFolder::commit() {
   if (replace_ && in_the_way()) {
     swap_in();
   } else {
-    move(temporary_, path_, path_);
+    rename_to(temporary_, path_, path_);
   }
   temporary_.clear();
 }
@@ -239,8 +241,8 @@ void AtomicFolder::swap_in() {
   const std::filesystem::path aside = make_folder_beside(path_), old = aside / path_.filename();
   std::error_code ignored;
   try {
-    move(path_, old, path_);
-    move(temporary_, path_, path_);
+    rename_to(path_, old, path_);
+    rename_to(temporary_, path_, path_);
   } catch (const Error&) {
     std::filesystem::rename(old, path_, ignored);
     std::filesystem::remove(aside, ignored);
