@@ -13,7 +13,7 @@ namespace {
 // exp(x) for x <= 0 in float, 2 ulp, in a form that compilers turn into vectors: 2^n times a polynomial on [-ln2/2,
 // ln2/2].
 inline float exp_of_negative(float x) {
-  x = std::max(x, -87.0f);
+  x = std::max(-87.0f, x);  // in this order: a NaN becomes -87
   const float n = std::floor(x * 1.44269504f + 0.5f);
   const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;
@@ -27,6 +27,13 @@ inline float exp_of_negative(float x) {
 }
 
 }  // namespace
+
+bool all_finite(std::span<const float> logits) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t found = 0;
+  for (const float logit : logits) found |= (std::bit_cast<uint32_t>(logit) & kExponent) == kExponent ? 1 : 0;
+  return found == 0;
+}
 
 double log_sum_exp(std::span<const float> logits) {
   constexpr size_t kLanes = 16;
@@ -61,7 +68,10 @@ std::vector<std::pair<int32_t, float>> top_log_probabilities(std::span<const flo
 int32_t Sampler::best(std::span<const float> logits) const {
   int32_t best = -1;
   for (size_t id = 0; id < std::min(logits.size(), allowed_.size()); ++id) {
-    if (allowed_[id] && (best < 0 || logits[id] > logits[static_cast<size_t>(best)])) best = static_cast<int32_t>(id);
+    if (!allowed_[id]) continue;
+    const bool better = best < 0 || logits[id] > logits[static_cast<size_t>(best)] ||
+                        std::isnan(logits[static_cast<size_t>(best)]);
+    if (better) best = static_cast<int32_t>(id);
   }
   R1_CHECK(best >= 0, "none of {} tokens is allowed", logits.size());
   return best;
@@ -69,8 +79,8 @@ int32_t Sampler::best(std::span<const float> logits) const {
 
 int32_t Sampler::sample(std::span<const float> logits, const Sampling& sampling, int64_t position) {
   const int32_t likeliest = best(logits);
-  if (!(sampling.temperature > 0) || sampling.top_k == 1) return likeliest;
   const float top = logits[static_cast<size_t>(likeliest)], inverse = 1.0f / sampling.temperature;
+  if (!(sampling.temperature > 0) || !std::isfinite(inverse) || sampling.top_k == 1) return likeliest;
   candidates_.clear();
   double sum = 0;
   for (size_t id = 0; id < std::min(logits.size(), allowed_.size()); ++id) {
@@ -80,6 +90,7 @@ int32_t Sampler::sample(std::span<const float> logits, const Sampling& sampling,
     candidates_.push_back({static_cast<int32_t>(id), exp_of_negative(scaled)});
     sum += static_cast<double>(candidates_.back().weight);
   }
+  if (candidates_.empty()) return likeliest;  // not even the likeliest is finite
   filter(sampling, sum);
   double total = 0;
   for (const Candidate& candidate : candidates_) total += static_cast<double>(candidate.weight);

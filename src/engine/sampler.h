@@ -10,6 +10,9 @@
 
 namespace r1 {
 
+// No infinity, no NaN: what every logit of a sound model is, and what the functions below ask for.
+bool all_finite(std::span<const float> logits);
+
 // ln Σ exp(logits): float exponentials, sums in double in a fixed order.
 double log_sum_exp(std::span<const float> logits);
 
@@ -27,7 +30,8 @@ class Sampler {
   explicit Sampler(std::vector<bool> allowed) : allowed_(std::move(allowed)) {}
 
   // The token at `position`. Filters in this order: temperature, top_k, top_p, min_p; temperature 0 takes the likeliest
-  // (ties: lower id).
+  // (ties: lower id), and so does one so small that dividing by it leaves float. Always an allowed token, whatever the
+  // logits are.
   int32_t sample(std::span<const float> logits, const Sampling& sampling, int64_t position);
 
  private:

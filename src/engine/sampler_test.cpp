@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/random.h"
@@ -123,6 +124,37 @@ TEST(Sampler, ExtremeTemperatures) {
   EXPECT_EQ(sampler.sample(logits, {.temperature = 1e-30f, .top_p = 1}, 0), best);
   EXPECT_EQ(sampler.sample(logits, {.temperature = 1, .top_p = 0}, 0), best);
   EXPECT_GE(sampler.sample(logits, {.temperature = 1e30f, .top_p = 1}, 0), 0);
+  for (const float top_p : {1.0f, 0.95f}) {  // 1 / 1e-40 is infinite in float
+    EXPECT_EQ(sampler.sample(logits, {.temperature = 1e-40f, .top_p = top_p}, 0), best);
+    EXPECT_EQ(sampler.sample(logits, {.temperature = std::numeric_limits<float>::denorm_min(), .top_p = top_p}, 0),
+              best);
+  }
+}
+
+TEST(Sampler, LogitsThatAreNotFinite) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  Sampler sampler({false, true, true, true});
+  for (const float temperature : {0.0f, 1e-40f, 1.0f, kInf}) {
+    for (const float top_p : {1.0f, 0.95f}) {
+      const Sampling sampling{.temperature = temperature, .top_p = top_p};
+      EXPECT_EQ(sampler.sample(std::vector<float>{9, kNan, -kInf, 2}, sampling, 0), 3);
+      EXPECT_EQ(sampler.sample(std::vector<float>{9, 1, kInf, kNan}, sampling, 0), 2);
+      EXPECT_EQ(sampler.sample(std::vector<float>{9, kNan, kNan, kNan}, sampling, 0), 3);
+      EXPECT_EQ(sampler.sample(std::vector<float>{9, -kInf, -kInf, -kInf}, sampling, 0), 1);
+    }
+  }
+}
+
+TEST(AllFinite, FindsOneAnywhere) {
+  for (const size_t at : {0u, 7u, 99u}) {
+    for (const float wrong : {NAN, INFINITY, -INFINITY}) {
+      std::vector<float> logits = random_logits(100, 1);
+      EXPECT_TRUE(all_finite(logits));
+      logits[at] = wrong;
+      EXPECT_FALSE(all_finite(logits));
+      log_sum_exp(logits);  // whatever comes of it: nothing undefined on the way, sanitizers say
+    }
+  }
 }
 
 }  // namespace
