@@ -62,6 +62,7 @@ struct Engine::State {
   std::string refusal(const Request& request) const;
   void use_logits(const Runner::Wanted& wanted, std::span<const float> logits, std::vector<Event>& events);
   Event answer(Sequence& sequence, int32_t token, float logprob);
+  Event failure(Sequence& sequence, std::string why);
   void finish(Sequence& sequence, Event& event, FinishReason reason);
   void end_turns(std::span<const Turn> turns, std::vector<Event>& events);
 };
@@ -163,6 +164,12 @@ std::vector<Event> Engine::step() {
 void Engine::State::use_logits(const Runner::Wanted& wanted, std::span<const float> logits,
                                std::vector<Event>& events) {
   Sequence& sequence = *wanted.turn->sequence;
+  if (sequence.failed) return;
+  if (!all_finite(logits)) {
+    events.push_back(
+        failure(sequence, fmt::format("the model's logits at position {} are not finite", wanted.position)));
+    return;
+  }
   const double log_sum = log_sum_exp(logits);
   const int64_t next = wanted.position + 1;
   if (next < sequence.prompt()) {  // a prompt token's score
@@ -197,6 +204,15 @@ Event Engine::State::answer(Sequence& sequence, int32_t token, float logprob) {
   return event;
 }
 
+Event Engine::State::failure(Sequence& sequence, std::string why) {
+  Event event;
+  event.request = sequence.id;
+  event.error = std::move(why);
+  finish(sequence, event, FinishReason::Error);
+  sequence.failed = true;
+  return event;
+}
+
 void Engine::State::finish(Sequence& sequence, Event& event, FinishReason reason) {
   TextPiece rest = sequence.stream.finish();
   event.text += rest.text;
@@ -212,6 +228,10 @@ void Engine::State::finish(Sequence& sequence, Event& event, FinishReason reason
 void Engine::State::end_turns(std::span<const Turn> turns, std::vector<Event>& events) {
   for (const Turn& turn : turns) {
     Sequence& sequence = *turn.sequence;
+    if (sequence.failed) {  // before its pages could be kept for others
+      scheduler.remove(sequence.id);
+      continue;
+    }
     scheduler.advance(sequence, turn.rows);
     const auto own =
         std::find_if(events.begin(), events.end(), [&](const Event& event) { return event.request == sequence.id; });

@@ -2,6 +2,9 @@
 // reuse, preemption. One thread calls step(); submit() and cancel() may be called from any thread. The decoder's
 // weights are read, never written; after training changes them, call forget_cache().
 //
+// A request ends with FinishReason::Error, and no other is touched, where it cannot run (an empty prompt, one that the
+// context does not hold, an id outside the vocabulary) and where a logit that it needs is not a finite number.
+//
 // A request's tokens and log-probabilities depend on that request alone, bit for bit (decisions.md 3): whatever runs
 // beside it, however its prompt is chunked, which pages are reused, how often it is preempted, on any number of
 // threads.

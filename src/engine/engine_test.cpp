@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "engine/loaded_model.h"
+#include "models/edited_source_test.h"
 #include "test_data.h"
 
 namespace r1 {
@@ -137,6 +138,8 @@ class EngineTest : public ::testing::Test {
     request.sampling.temperature = 0;
     return request;
   }
+  void expect_failure_apart(const DecoderOptions& options);
+
   LoadedModel* model_ = nullptr;
 };
 
@@ -177,6 +180,51 @@ TEST_F(EngineTest, RefusesWhatCannotRun) {
   EXPECT_EQ(events[1].error, "the prompt is empty");
   EXPECT_NE(events[2].error.find("outside the model's vocabulary"), std::string::npos);
   EXPECT_TRUE(engine->idle());
+}
+
+// A model whose token 42 is broken: whoever reads it fails, whoever runs beside that does not.
+void EngineTest::expect_failure_apart(const DecoderOptions& options) {
+  EditedSource source(model_->source());
+  const int64_t hidden = model_->config().hidden;
+  source.numbers("model.embed_tokens.weight")[static_cast<size_t>(42 * hidden)] = NAN;
+  const Decoder decoder(source, model_->config(), model_->backend(), options);
+  Engine engine(decoder, model_->tokenizer(), model_->backend(), {}, {.context = 256, .max_rows = 70, .chunk = 70});
+  engine.submit(this->request(3));
+  const std::vector<int32_t> sound = drain(engine).begin()->second.ids;
+  const auto events_of = [&](const Request& request) {
+    const RequestId id = engine.submit(request), other = engine.submit(this->request(3));
+    std::vector<Event> events;
+    std::vector<int32_t> beside;
+    while (!engine.idle()) {
+      for (Event& event : engine.step()) {
+        EXPECT_TRUE(event.request != other || event.error.empty()) << event.error;
+        if (event.request == other && event.token >= 0) beside.push_back(event.token);
+        if (event.request == id) events.push_back(std::move(event));
+      }
+    }
+    EXPECT_EQ(beside, sound);
+    return events;
+  };
+  Request broken = request(4);
+  broken.prompt = {1, 2, 42, 4};
+  for (const bool scored : {false, true}) {
+    broken.score_prompt = scored;
+    const auto events = events_of(broken);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].finish, FinishReason::Error);
+    EXPECT_EQ(events[0].error, fmt::format("the model's logits at position {} are not finite", scored ? 2 : 3));
+    EXPECT_EQ(events[0].token, -1);
+    EXPECT_FALSE(events[0].scores);
+    EXPECT_EQ(events[0].prompt_tokens, 4);
+  }
+  broken.prompt.assign(130, 7);
+  broken.prompt[128] = 42;
+  EXPECT_EQ(events_of(broken).back().error, "the model's logits at position 128 are not finite");
+}
+
+TEST_F(EngineTest, LogitsThatAreNotFiniteEndTheRequest) {
+  expect_failure_apart(DecoderOptions::exact());
+  expect_failure_apart(DecoderOptions());  // NaN left behind on a page harms nobody who gets it next
 }
 
 TEST_F(EngineTest, CancelEndsWithOneEvent) {

@@ -69,8 +69,8 @@ int32_t Sampler::best(std::span<const float> logits) const {
   int32_t best = -1;
   for (size_t id = 0; id < std::min(logits.size(), allowed_.size()); ++id) {
     if (!allowed_[id]) continue;
-    const bool better = best < 0 || logits[id] > logits[static_cast<size_t>(best)] ||
-                        std::isnan(logits[static_cast<size_t>(best)]);
+    const bool better =
+        best < 0 || logits[id] > logits[static_cast<size_t>(best)] || std::isnan(logits[static_cast<size_t>(best)]);
     if (better) best = static_cast<int32_t>(id);
   }
   R1_CHECK(best >= 0, "none of {} tokens is allowed", logits.size());

@@ -28,6 +28,7 @@ struct Sequence {
   int64_t cached = 0;          // prompt positions that came from kept pages
   int64_t reasoning_tokens = 0;
   bool scored = false;  // the prompt's scores have been handed out
+  bool failed = false;  // its last event, an error, is among those of this step
   PromptScores scores;
   StreamDecoder stream;
 

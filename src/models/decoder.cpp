@@ -1,5 +1,7 @@
 #include "models/decoder.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -14,11 +16,19 @@
 namespace r1 {
 namespace {
 
+// Only where weights are loaded are the numbers known: plans go on with ones.
 std::vector<float> rope_divisors(WeightBinder& weights, const RopeConfig& rope) {
   if (rope.scaling != RopeConfig::Scaling::Divisors) return {};
-  const Tensor divisors = weights.vector("rope_freqs.weight", rope.width / 2);
-  if (divisors.empty()) return std::vector<float>(static_cast<size_t>(rope.width / 2), 1.0f);
-  return {divisors.f32(), divisors.f32() + divisors.elements()};
+  const std::string name = "rope_freqs.weight";
+  const Tensor tensor = weights.vector(name, rope.width / 2);
+  if (tensor.empty()) return std::vector<float>(static_cast<size_t>(rope.width / 2), 1.0f);
+  std::vector<float> divisors(tensor.f32(), tensor.f32() + tensor.elements());
+  for (size_t i = 0; i < divisors.size(); ++i) {
+    if (std::isfinite(divisors[i]) && divisors[i] > 0) continue;
+    fail(Exit::kBadModel, "{}: tensor '{}' has {} at {}, expected finite numbers above 0", weights.path(), name,
+         divisors[i], i);
+  }
+  return divisors;
 }
 
 }  // namespace

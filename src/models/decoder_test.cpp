@@ -4,42 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <limits>
 
-#include "formats/weight_source.h"
+#include "models/edited_source_test.h"
 #include "test_data.h"
 
 namespace r1 {
 namespace {
-
-// A source with some tensors taken out, put in or replaced.
-class EditedSource : public WeightSource {
- public:
-  explicit EditedSource(const WeightSource& source) : source_(source) {
-    for (const std::string& name : source.names()) tensors_[name] = *source.find(name);
-  }
-
-  std::map<std::string, StoredTensor>& tensors() { return tensors_; }
-
-  std::vector<std::string> names() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors_) names.push_back(name);
-    return names;
-  }
-  std::optional<StoredTensor> find(std::string_view name) const override {
-    const auto found = tensors_.find(std::string(name));
-    return found == tensors_.end() ? std::nullopt : std::optional(found->second);
-  }
-  const Json& config() const override { return source_.config(); }
-  const Json& generation_config() const override { return source_.generation_config(); }
-  std::string license() const override { return ""; }
-  std::string path() const override { return "the-model"; }
-  void forget(const Tensor&) const override {}
-
- private:
-  const WeightSource& source_;
-  std::map<std::string, StoredTensor> tensors_;
-};
 
 class Binding : public ::testing::Test {
  protected:
@@ -156,6 +127,20 @@ TEST_F(Binding, Fp8NeedsItsScales) {
   const Tensor whole = source->find(scales)->values;
   edited.tensors()[scales] = {Tensor(whole.data(), DType::BF16, {whole.rows(), whole.cols()}), "f", scales};
   EXPECT_NE(refusal(edited).find("is bf16, expected f32"), std::string::npos) << refusal(edited);
+}
+
+TEST_F(Binding, RopeDivisorsAreFiniteAndAboveZero) {
+  R1_DATA_OR_SKIP(file, "models/tiny-llama-gguf/arch/llama3-rope-freqs.gguf");
+  const auto source = open_source(file);
+  for (const float wrong : {0.0f, -1.0f, std::numeric_limits<float>::quiet_NaN(),
+                            std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+    EditedSource edited(*source);
+    EXPECT_EQ(refusal(edited), "");
+    edited.numbers("rope_freqs.weight")[3] = wrong;
+    EXPECT_EQ(refusal(edited), fmt::format("the-model: tensor 'rope_freqs.weight' has {} at 3, expected finite numbers "
+                                           "above 0",
+                                           wrong));
+  }
 }
 
 TEST_F(Binding, IntegersAreNoWeights) {

@@ -75,6 +75,7 @@ class WeightBinder {
   void done_with(const Weight& whole);  // its stored bytes will not be read again
 
   bool checks() const { return mode_ != Mode::Shapes; }  // there is a source
+  std::string path() const { return source_ == nullptr ? "" : source_->path(); }
   bool has(const std::string& full_name) const;
   void skip(const std::string& full_name);  // a tensor that may be there and is not needed
   // Throws Error(kBadModel) for a tensor that nobody asked for; says in the log what was left out on purpose.
