@@ -40,7 +40,7 @@ class CliBatch : public ProgramTest, public ::testing::WithParamInterface<const 
     ProgramTest::SetUp();
     const auto found = find_data(GetParam());
     if (!found) GTEST_SKIP() << "needs " << GetParam() << " (not in tests/data nor in ../shared/data)";
-    model_ = quoted(std::filesystem::absolute(*found).string());
+    model_ = shell_word(std::filesystem::absolute(*found).string());
   }
   std::string model_;
 };
@@ -139,7 +139,7 @@ class CliFiles : public ProgramTest {
     const auto found = find_data("fixtures/llama");
     if (!found) GTEST_SKIP() << "needs fixtures/llama (not in tests/data nor in ../shared/data)";
     path_ = std::filesystem::absolute(*found).string();
-    model_ = quoted(path_);
+    model_ = shell_word(path_);
   }
 
   std::string path_, model_;  // as it is, and for a shell

@@ -25,7 +25,7 @@ class CliModel : public ProgramTest {
     ProgramTest::SetUp();
     const auto found = find_data("fixtures/llama");
     if (!found) GTEST_SKIP() << "needs fixtures/llama (not in tests/data nor in ../shared/data)";
-    model_ = quoted(std::filesystem::absolute(*found).string());
+    model_ = shell_word(std::filesystem::absolute(*found).string());
   }
 
   static std::vector<Json> objects(const std::string& text) {
@@ -204,7 +204,7 @@ TEST_F(CliModel, TokenizeGoesBothWays) {
 
 TEST_F(CliModel, TokenizeNeedsAVocabularyOnly) {
   R1_DATA_OR_SKIP(vocabulary, "tokenizers/llama.cpp-vectors/ggml-vocab-gpt-2.gguf");
-  const Ran ran = r1("tokenize " + quoted(vocabulary.string()) + " 'Hello world' Hello");
+  const Ran ran = r1("tokenize " + shell_word(vocabulary.string()) + " 'Hello world' Hello");
   ASSERT_EQ(ran.status, 0) << ran.err;
   const std::vector<Json> out = objects(ran.out);
   ASSERT_EQ(out.size(), 2u);

@@ -26,7 +26,7 @@ struct Ran {
 };
 
 // One word for the shell, whatever is in it.
-inline std::string quoted(const std::string& text) {
+inline std::string shell_word(const std::string& text) {
   std::string word = "'";
   for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return word + "'";
@@ -45,13 +45,13 @@ class ProgramTest : public ::testing::Test {
   // `arguments` is shell text: what stands behind "r1". `before` stands in front of it: variables, or the rest of a
   // pipe.
   Ran r1(const std::string& arguments, const std::string& before = "") const {
-    const std::string command = "cd " + quoted(folder_.string()) + " && { " + before + " " + program() + " " +
+    const std::string command = "cd " + shell_word(folder_.string()) + " && { " + before + " " + program() + " " +
                                 arguments + "; } >out.txt 2>err.txt" +
                                 (before.find('|') == std::string::npos ? " </dev/null" : "");
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read("out.txt"), read("err.txt")};
   }
-  static std::string program() { return quoted(R1_PROGRAM); }  // for a shell
+  static std::string program() { return shell_word(R1_PROGRAM); }  // for a shell
 
   // Starts the program without a shell, sends `signal` as soon as `file` has `count` lines, and returns how it ended:
   // the program's own status, for WIFEXITED and WIFSIGNALED.
