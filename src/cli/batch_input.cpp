@@ -13,9 +13,12 @@ namespace r1 {
 namespace {
 
 std::string shown(const OrderedJson& value) {
-  std::string text = compact(value);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  const std::string text = compact(value);
+  constexpr size_t kMost = 57;
+  if (text.size() <= kMost + 3) return text;
+  size_t cut = kMost;  // a character is shown whole or not at all
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+  return text.substr(0, cut) + "...";
 }
 
 }  // namespace

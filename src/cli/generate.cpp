@@ -223,7 +223,8 @@ int generate(const GenerateOptions& options) {
   const Thinking thinking = options.think.empty() ? Thinking() : Thinking::from_text(options.think);
   if (thinking.budget > 0) fail(Exit::kUsage, "--think: a budget is for 'r1 run'; expected on or off");
   const Sampling sampling = options.sampling.over(model.default_sampling());
-  BatchOutput output(options.out, !options.unordered);
+  check_not_same_file(options.in, options.out);
+  BatchOutput output(options.out, {"generate", {"finish_reason"}}, !options.unordered);
   std::vector<Job> jobs;
   size_t total = 0;
   read_batch(options.in, [&](const BatchLine& line) {
@@ -232,15 +233,19 @@ int generate(const GenerateOptions& options) {
     if (!output.has(line.id())) jobs.push_back(std::move(job));
   });
   if (jobs.empty()) {
-    if (total > 0) note(fmt::format("nothing to do: all {} lines are in {}", total, options.out));
+    if (total == 0) return 0;
+    output.open();  // a torn line goes
+    output.close();
+    note(fmt::format("nothing to do: {} has all of {}", options.out, count_text(static_cast<int64_t>(total), "line")));
     return 0;
   }
   const EngineOptions engine_settings = engine_options(options, model, jobs);
   for (const Job& job : jobs) {
     if (static_cast<int64_t>(job.request.prompt.size()) >= engine_settings.context) {
-      throw Error(fmt::format("{}: the prompt has {} tokens, and the context holds {}", job.where,
-                              job.request.prompt.size(), engine_settings.context),
-                  Exit::kUsage, "shorten it, or ask for more with --context");
+      throw Error(
+          fmt::format("{}: the prompt has {}, and the context holds {}", job.where,
+                      count_text(static_cast<int64_t>(job.request.prompt.size()), "token"), engine_settings.context),
+          Exit::kUsage, "shorten it, or ask for more with --context");
     }
   }
   output.open();
@@ -249,8 +254,8 @@ int generate(const GenerateOptions& options) {
   generation.run();
   output.close();
   if (verbosity() >= 0) {
-    say(fmt::format("r1: {} lines, {} tokens in {}, {:.1f} tok/s\n", jobs.size(), generation.tokens(),
-                    duration_text(generation.seconds()),
+    say(fmt::format("r1: {}, {} in {}, {:.1f} tok/s\n", count_text(static_cast<int64_t>(jobs.size()), "line"),
+                    count_text(generation.tokens(), "token"), duration_text(generation.seconds()),
                     static_cast<double>(generation.tokens()) / std::max(1e-9, generation.seconds())));
   }
   if (options.stats) say(memory_text(model.plan(engine_settings)));

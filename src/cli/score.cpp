@@ -169,13 +169,26 @@ bool is_text(const ScoreOptions& options) {
   return options.text || extension == ".txt" || extension == ".md";
 }
 
-std::vector<Document> read_documents(const ScoreOptions& options, const LoadedModel& model, const BatchOutput* output) {
+// The totals of the lines that an earlier run wrote, by id as JSON.
+using Kept = std::unordered_map<std::string, Totals>;
+
+// The documents that are still to be scored. What an earlier run has scored of this input goes into `done`.
+std::vector<Document> read_documents(const ScoreOptions& options, const LoadedModel& model, const Kept& kept,
+                                     Totals& done) {
   std::vector<Document> documents;
+  const auto take = [&](Document document) {
+    const auto known = kept.find(compact(document.id));
+    if (known == kept.end()) {
+      documents.push_back(std::move(document));
+    } else {
+      done.add(known->second);
+    }
+  };
   if (is_text(options)) {
     const std::string id = options.in == "-" ? "-" : std::filesystem::path(options.in).filename().string();
-    if (output != nullptr && output->has(compact(id))) return {};
-    documents.push_back({id, options.in, encode_raw(model.tokenizer(), read_input(options.in))});
-    if (documents[0].ids.empty()) fail(Exit::kUsage, "{}: there is no text to score", options.in);
+    Document document{id, options.in, encode_raw(model.tokenizer(), read_input(options.in))};
+    if (document.ids.empty()) fail(Exit::kUsage, "{}: there is no text to score", options.in);
+    take(std::move(document));
     return documents;
   }
   read_batch(options.in, [&](const BatchLine& line) {
@@ -184,7 +197,7 @@ std::vector<Document> read_documents(const ScoreOptions& options, const LoadedMo
     document.ids = line.one_of({"text", "ids"}) == "ids" ? line.ids("ids", model.config().vocabulary)
                                                          : encode_raw(model.tokenizer(), line.text("text"));
     if (document.ids.empty()) line.wrong("text", "a text of at least one token");
-    if (output == nullptr || !output->has(line.id())) documents.push_back(std::move(document));
+    take(std::move(document));
   });
   return documents;
 }
@@ -212,8 +225,11 @@ std::string summary_text(const Totals& totals, bool json) {
     line.add_float("mean_nll", totals.mean()).add_float("perplexity", std::exp(totals.mean()));
     return line.text() + "\n";
   }
-  return fmt::format("{} documents, {} tokens scored: mean negative log-probability {:.6f}, perplexity {:.6f}\n",
-                     totals.documents, totals.scored, totals.mean(), std::exp(totals.mean()));
+  const std::string counts =
+      fmt::format("{}, {} scored", count_text(totals.documents, "document"), count_text(totals.scored, "token"));
+  if (totals.scored == 0) return counts + ": no perplexity, a sequence's first token has nothing before it\n";
+  return fmt::format("{}: mean negative log-probability {:.6f}, perplexity {:.6f}\n", counts, totals.mean(),
+                     std::exp(totals.mean()));
 }
 
 // The longest sequence: --context or --chunk, else the model's limit; no more than the longest document.
@@ -233,10 +249,14 @@ int score(const ScoreOptions& options) {
   Totals totals;
   std::unique_ptr<BatchOutput> output;
   const std::string out = options.out.empty() && !is_text(options) ? "-" : options.out;
-  if (!out.empty())
-    output = std::make_unique<BatchOutput>(out, !options.unordered,
-                                           [&](const OrderedJson& line) { totals.add(totals_of(line)); });
-  const std::vector<Document> documents = read_documents(options, model, output.get());
+  Kept kept;
+  if (!out.empty()) {
+    check_not_same_file(options.in, out);
+    output =
+        std::make_unique<BatchOutput>(out, BatchOutput::Format{"score", {"nll", "perplexity"}}, !options.unordered,
+                                      [&](const OrderedJson& line) { kept[compact(line["id"])] = totals_of(line); });
+  }
+  const std::vector<Document> documents = read_documents(options, model, kept, totals);
 
   if (output != nullptr) output->open();
   if (!documents.empty()) {

@@ -1,4 +1,6 @@
 // r1 tokenize: text to ids and back.
+#include <filesystem>
+
 #include "cli/batch_input.h"
 #include "cli/batch_output.h"
 #include "cli/json_line.h"
@@ -15,6 +17,8 @@ struct TokenizeOptions {
   bool add_special = true, parse_special = true;
 };
 
+const BatchOutput::Format kFormat = {"tokenize", {"pieces"}};
+
 OrderedJson pieces(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   OrderedJson list = OrderedJson::array();
   for (const int32_t id : ids) list.push_back(std::string(tokenizer.piece(id)));
@@ -27,25 +31,44 @@ std::string output_line(const Tokenizer& tokenizer, const OrderedJson& id, const
   return line.text();
 }
 
+struct Line {
+  OrderedJson id;
+  std::vector<int32_t> ids;
+};
+
+void write_lines(const std::vector<Line>& lines, const Tokenizer& tokenizer, BatchOutput& output) {
+  output.open();
+  Progress progress("tokenizing", Progress::Unit::Count, lines.size(), "lines");
+  for (size_t i = 0; i < lines.size(); ++i) {
+    output.put(i, output_line(tokenizer, lines[i].id, lines[i].ids));
+    progress.update(i + 1);
+  }
+  progress.finish();
+  output.close();
+}
+
+// Texts of the command line are called 0, 1, 2, …: a name that says nothing of the text, so nothing is continued.
+int tokenize_texts(const TokenizeOptions& options, const Tokenizer& tokenizer, const EncodeOptions& usual) {
+  std::error_code none;
+  if (options.out != "-" && std::filesystem::is_regular_file(options.out, none) &&
+      std::filesystem::file_size(options.out, none) > 0) {
+    throw Error(
+        fmt::format("{} is there already, and only a file of texts with ids (--in) can be continued", options.out),
+        Exit::kUsage, "name another --out, or remove the file");
+  }
+  std::vector<Line> lines;
+  for (const std::string& text : options.texts) lines.push_back({lines.size(), tokenizer.encode(text, usual)});
+  BatchOutput output(options.out, kFormat, true);
+  write_lines(lines, tokenizer, output);
+  return 0;
+}
+
 int tokenize(const TokenizeOptions& options) {
   const Tokenizer tokenizer = open_tokenizer(options.model);
   const EncodeOptions usual{options.add_special, options.parse_special};
-  BatchOutput output(options.out, true);
-  size_t number = 0;
-  if (!options.texts.empty()) {
-    output.open();
-    for (const std::string& text : options.texts) {
-      if (output.has(std::to_string(number))) continue;
-      output.put(number, output_line(tokenizer, number, tokenizer.encode(text, usual)));
-      ++number;
-    }
-    output.close();
-    return 0;
-  }
-  struct Line {
-    OrderedJson id;
-    std::vector<int32_t> ids;
-  };
+  if (!options.texts.empty()) return tokenize_texts(options, tokenizer, usual);
+  check_not_same_file(options.in, options.out);
+  BatchOutput output(options.out, kFormat, true);
   std::vector<Line> lines;
   read_batch(options.in, [&](const BatchLine& line) {
     line.only({"id", "text", "ids", "add_special", "parse_special"});
@@ -60,14 +83,7 @@ int tokenize(const TokenizeOptions& options) {
     }
     if (!output.has(line.id())) lines.push_back({line.field("id"), std::move(ids)});
   });
-  output.open();
-  Progress progress("tokenizing", Progress::Unit::Count, lines.size(), "lines");
-  for (const Line& line : lines) {
-    output.put(number, output_line(tokenizer, line.id, line.ids));
-    progress.update(++number);
-  }
-  progress.finish();
-  output.close();
+  write_lines(lines, tokenizer, output);
   return 0;
 }
 
