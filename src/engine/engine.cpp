@@ -21,6 +21,15 @@ int32_t cache_pages(const EngineOptions& options) {
   return static_cast<int32_t>(cache_positions(options) / kPagePositions);
 }
 
+// A limit of 0 would have the scheduler wait for ever.
+EngineOptions checked(const EngineOptions& options) {
+  R1_CHECK(options.context >= 1 && options.cache_positions >= 0 && options.max_sequences >= 1 &&
+               options.max_rows >= 1 && options.chunk >= 1,
+           "context {}, cache_positions {}, max_sequences {}, max_rows {}, chunk {}", options.context,
+           options.cache_positions, options.max_sequences, options.max_rows, options.chunk);
+  return options;
+}
+
 std::vector<bool> allowed_tokens(const Tokenizer& tokenizer, int64_t vocabulary) {
   std::vector<bool> allowed(static_cast<size_t>(std::min<int64_t>(vocabulary, tokenizer.size())));
   for (size_t id = 0; id < allowed.size(); ++id) allowed[id] = !tokenizer.is_unused(static_cast<int32_t>(id));
@@ -30,17 +39,17 @@ std::vector<bool> allowed_tokens(const Tokenizer& tokenizer, int64_t vocabulary)
 }  // namespace
 
 struct Engine::State {
-  State(const Decoder& decoder_, const Tokenizer& tokenizer_, Backend& backend, std::vector<int32_t> end_ids_,
-        EngineOptions options_)
-      : decoder(&decoder_),
-        tokenizer(&tokenizer_),
-        end_ids(std::move(end_ids_)),
-        options(options_),
-        cache(backend, decoder_.kv_shape(), decoder_.kv_layers(), cache_pages(options_)),
+  State(const Decoder& its_decoder, const Tokenizer& its_tokenizer, Backend& backend, std::vector<int32_t> its_end_ids,
+        const EngineOptions& its_options)
+      : decoder(&its_decoder),
+        tokenizer(&its_tokenizer),
+        end_ids(std::move(its_end_ids)),
+        options(checked(its_options)),
+        cache(backend, decoder->kv_shape(), decoder->kv_layers(), cache_pages(options)),
         pool(cache.pages()),
         scheduler(pool, options),
-        runner(decoder_, backend, cache, planned_activation_bytes(decoder_.config(), decoder_.options(), options)),
-        sampler(allowed_tokens(tokenizer_, decoder_.config().vocabulary)) {}
+        runner(*decoder, backend, cache, planned_activation_bytes(decoder->config(), decoder->options(), options)),
+        sampler(allowed_tokens(*tokenizer, decoder->config().vocabulary)) {}
 
   const Decoder* decoder;
   const Tokenizer* tokenizer;
@@ -89,7 +98,7 @@ bool Engine::idle() const {
   return state_->submitted.empty() && state_->cancelled.empty() && state_->scheduler.idle();
 }
 
-void Engine::forget_cache() { state_->pool.forget(); }
+void Engine::forget_cache() { state_->scheduler.forget(); }
 
 const EngineStats& Engine::stats() const { return state_->stats; }
 
@@ -99,6 +108,8 @@ std::string Engine::State::refusal(const Request& request) const {
   if (length == 0) return "the prompt is empty";
   if (length > options.context)
     return fmt::format("the prompt has {} tokens, the context holds {}", length, options.context);
+  if (length == options.context && request.max_tokens != 0)
+    return fmt::format("the prompt has {} tokens and fills the context: there is no room for an answer", length);
   for (const int32_t id : request.prompt) {
     if (id < 0 || id >= decoder->config().vocabulary) {
       return fmt::format("token id {} is outside the model's vocabulary of {}", id, decoder->config().vocabulary);
@@ -197,7 +208,10 @@ Event Engine::State::answer(Sequence& sequence, int32_t token, float logprob) {
     TextPiece piece = sequence.stream.push(token);
     event.text = std::move(piece.text);
     event.reasoning = std::move(piece.reasoning);
-    if (piece.stopped) return finish(sequence, event, FinishReason::Stop), event;
+    if (piece.stopped) {
+      finish(sequence, event, FinishReason::Stop);
+      return event;
+    }
   }
   const bool full = sequence.answered() == sequence.request.max_tokens || sequence.length() >= options.context;
   if (ends || full) finish(sequence, event, ends ? FinishReason::Stop : FinishReason::Length);
@@ -260,7 +274,7 @@ size_t Engine::planned_cache_bytes(const ModelConfig& config, const DecoderOptio
 
 size_t Engine::planned_activation_bytes(const ModelConfig& config, const DecoderOptions& decoder,
                                         const EngineOptions& options) {
-  const auto rows = std::min<int64_t>(options.max_rows, options.context);
+  const int64_t rows = std::min<int64_t>(options.max_rows, options.context * options.max_sequences);
   return r1::planned_activation_bytes(config, decoder, rows, std::min<int64_t>(rows, Runner::kLogitRows));
 }
 

@@ -19,6 +19,7 @@
 
 namespace r1 {
 
+// Every number at least 1 (cache_positions: 0); R1_CHECKed where an engine is made.
 struct EngineOptions {
   int64_t context = 4096;       // longest sequence, prompt and answer
   int64_t cache_positions = 0;  // of all running sequences and reusable prefixes together; 0: `context`
@@ -29,7 +30,9 @@ struct EngineOptions {
 };
 
 struct EngineStats {
-  int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0, passes = 0, preemptions = 0;
+  int64_t prompt_tokens = 0;  // computed, and those of paused sequences again: over prompt_seconds it is a speed
+  int64_t cached_tokens = 0;  // of prompts, found on kept pages when their requests first ran
+  int64_t generated_tokens = 0, passes = 0, preemptions = 0;
   double prompt_seconds = 0, decode_seconds = 0;  // of passes that computed prompts, and of the others
 };
 
@@ -43,7 +46,9 @@ class Engine {
   std::vector<Event> step();          // one forward pass; at most one event per running sequence
   bool idle() const;                  // nothing waits or runs
   void cancel(RequestId id);          // ends it: one last event with FinishReason::Cancelled, none after
-  void forget_cache();                // drops every shared page: the weights have changed
+  // The weights have changed: nothing that was computed before is shared any more. Requests that run go on with the
+  // keys and values that they have; cancel those for which that is not wanted. Not while step() runs.
+  void forget_cache();
 
   const EngineStats& stats() const;
 

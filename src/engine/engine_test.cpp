@@ -8,7 +8,9 @@
 #include <rapidcheck/gtest.h>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <map>
+#include <optional>
 
 #include "base/random.h"
 #include "engine/loaded_model.h"
@@ -27,35 +29,60 @@ struct Answer {
   bool operator==(const Answer&) const = default;
 };
 
-std::map<RequestId, Answer> drain(Engine& engine) {
-  std::map<RequestId, Answer> answers;
+void take(const std::vector<Event>& events, std::map<RequestId, Answer>& answers) {
+  for (const Event& event : events) {
+    Answer& answer = answers[event.request];
+    R1_CHECK(answer.finish == FinishReason::None, "an event after the last one");
+    if (event.token >= 0) {
+      answer.ids.push_back(event.token);
+      answer.logprobs.push_back(std::bit_cast<uint32_t>(event.logprob));
+    }
+    if (event.scores) {
+      for (size_t i = 1; i < event.scores->logprobs.size(); ++i) {
+        answer.scores.push_back(std::bit_cast<uint32_t>(event.scores->logprobs[i]));
+      }
+    }
+    answer.text += event.text;
+    answer.reasoning += event.reasoning;
+    answer.finish = event.finish;
+  }
+}
+
+void drain(Engine& engine, std::map<RequestId, Answer>& answers) {
   for (int passes = 0; !engine.idle(); ++passes) {
     R1_CHECK(passes < 100000, "the engine does not come to an end");
-    for (const Event& event : engine.step()) {
-      Answer& answer = answers[event.request];
-      R1_CHECK(answer.finish == FinishReason::None, "an event after the last one");
-      if (event.token >= 0) {
-        answer.ids.push_back(event.token);
-        answer.logprobs.push_back(std::bit_cast<uint32_t>(event.logprob));
-      }
-      if (event.scores) {
-        for (size_t i = 1; i < event.scores->logprobs.size(); ++i) {
-          answer.scores.push_back(std::bit_cast<uint32_t>(event.scores->logprobs[i]));
-        }
-      }
-      answer.text += event.text;
-      answer.reasoning += event.reasoning;
-      answer.finish = event.finish;
-    }
+    take(engine.step(), answers);
   }
+}
+
+std::map<RequestId, Answer> drain(Engine& engine) {
+  std::map<RequestId, Answer> answers;
+  drain(engine, answers);
   return answers;
 }
 
-// Fixtures are opened once per thread count: packing weights is not what is tested here.
-LoadedModel& model(const std::filesystem::path& path, bool exact, int threads) {
-  static std::map<std::tuple<std::string, bool, int>, std::unique_ptr<LoadedModel>> models;
-  auto& slot = models[{path.string(), exact, threads}];
-  if (!slot) slot = std::make_unique<LoadedModel>(path, LoadOptions{.threads = threads, .exact = exact});
+// R1_ISA while this lives.
+class ChosenKernelSet {
+ public:
+  explicit ChosenKernelSet(const std::string& set) {
+    if (const char* before = std::getenv("R1_ISA")) before_ = before;
+    if (!set.empty()) ::setenv("R1_ISA", set.c_str(), 1);
+  }
+  ~ChosenKernelSet() { before_ ? ::setenv("R1_ISA", before_->c_str(), 1) : ::unsetenv("R1_ISA"); }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+// Fixtures are opened once per kernel set and thread count: packing weights is not what is tested here.
+LoadedModel& model(const std::filesystem::path& path, bool exact, int threads, const std::string& kernel_set = "") {
+  static std::map<std::tuple<std::string, bool, int, std::string>, std::unique_ptr<LoadedModel>> models;
+  auto& slot = models[{path.string(), exact, threads, kernel_set}];
+  if (!slot) {
+    slot = std::make_unique<LoadedModel>(path, LoadOptions{.threads = threads, .exact = exact});
+    const ChosenKernelSet chosen(kernel_set);
+    slot->backend();  // opened now: the set is looked up here
+  }
   return *slot;
 }
 
@@ -80,37 +107,52 @@ Request random_request(uint64_t seed, uint64_t index, int64_t vocabulary) {
   return request;
 }
 
+// What was found before a request was cancelled is what it would have found.
+bool begins(const Answer& whole, const Answer& part) {
+  const auto starts = [](const auto& longer, const auto& shorter) {
+    return shorter.size() <= longer.size() && std::equal(shorter.begin(), shorter.end(), longer.begin());
+  };
+  return starts(whole.ids, part.ids) && starts(whole.logprobs, part.logprobs) && starts(whole.scores, part.scores);
+}
+
+EngineOptions random_crowd() {
+  EngineOptions crowd;
+  crowd.context = 320;
+  crowd.cache_positions = *rc::gen::element<int64_t>(320, 448, 1024, 4096);
+  crowd.max_sequences = *rc::gen::inRange(1, 10);
+  crowd.max_rows = *rc::gen::element(7, 33, 64, 512);
+  crowd.chunk = *rc::gen::element(1, 5, 64, 100, 512);
+  crowd.reuse_prefixes = *rc::gen::arbitrary<bool>();
+  return crowd;
+}
+
 void expect_exact(const std::string& data, bool exact) {
   R1_DATA_OR_SKIP(path, data);
   const bool holds = rc::check("alone = in any crowd", [&] {
     const auto seed = *rc::gen::arbitrary<uint32_t>();
-    const int threads = *rc::gen::inRange(1, 4), requests = *rc::gen::inRange(1, 12);
-    EngineOptions crowd;
-    crowd.context = 320;
-    crowd.cache_positions = *rc::gen::element<int64_t>(320, 448, 1024, 4096);
-    crowd.max_sequences = *rc::gen::inRange(1, 10);
-    crowd.max_rows = *rc::gen::element(7, 33, 64, 512);
-    crowd.chunk = *rc::gen::element(1, 5, 64, 100, 512);
-    crowd.reuse_prefixes = *rc::gen::arbitrary<bool>();
-
-    LoadedModel& alone_model = model(path, exact, 1);
-    LoadedModel& crowd_model = model(path, exact, threads);
-    const auto engine = crowd_model.make_engine(crowd);
+    const auto set = *rc::gen::elementOf(std::vector<std::string>(kernel_sets().begin(), kernel_sets().end()));
+    const int threads = *rc::gen::inRange(1, 4), requests = *rc::gen::inRange(1, 8);
+    LoadedModel& alone_model = model(path, exact, 1, set);
+    LoadedModel& crowd_model = model(path, exact, threads, set);
+    const auto engine = crowd_model.make_engine(random_crowd());
     std::map<RequestId, Request> submitted;
     std::map<RequestId, Answer> together;
     for (int i = 0; i < requests; ++i) {
       const Request request = random_request(seed, static_cast<uint64_t>(i), alone_model.config().vocabulary);
       submitted[engine->submit(request)] = request;
-      if (*rc::gen::inRange(0, 2) == 0) {  // some arrive while others run
-        for (const auto& [id, answer] : drain(*engine)) together[id] = answer;
-      }
+      // Some arrive while others run, some are cancelled, and pages are forgotten at any time.
+      for (int steps = *rc::gen::inRange(0, 60); steps > 0; --steps) take(engine->step(), together);
+      if (*rc::gen::inRange(0, 4) == 0) engine->cancel(1 + *rc::gen::inRange<RequestId>(0, submitted.size()));
+      if (*rc::gen::inRange(0, 4) == 0) engine->forget_cache();
     }
-    for (const auto& [id, answer] : drain(*engine)) together[id] = answer;
+    drain(*engine, together);
 
     for (const auto& [id, request] : submitted) {
       const auto alone = alone_model.make_engine({.context = 320, .reuse_prefixes = false});
       alone->submit(request);
-      RC_ASSERT(drain(*alone).begin()->second == together.at(id));
+      const Answer whole = drain(*alone).begin()->second, &found = together.at(id);
+      const bool cancelled = found.finish == FinishReason::Cancelled;
+      RC_ASSERT((cancelled ? begins(whole, found) : found == whole));
     }
   });
   EXPECT_TRUE(holds);
@@ -167,19 +209,47 @@ TEST_F(EngineTest, StopsAtTheContext) {
 
 TEST_F(EngineTest, RefusesWhatCannotRun) {
   const auto engine = model_->make_engine({.context = 64});
-  Request long_prompt = request(1), empty = request(1), wrong = request(1);
+  Request long_prompt = request(1), full = request(1), empty = request(1), wrong = request(1);
   long_prompt.prompt.assign(65, 1);
+  full.prompt.assign(64, 1);
   empty.prompt.clear();
   wrong.prompt = {1, 1 << 30};
   engine->submit(long_prompt);
   engine->submit(empty);
   engine->submit(wrong);
+  engine->submit(full);
   const auto events = engine->step();
-  ASSERT_EQ(events.size(), 3u);
+  ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[0].error, "the prompt has 65 tokens, the context holds 64");
   EXPECT_EQ(events[1].error, "the prompt is empty");
   EXPECT_NE(events[2].error.find("outside the model's vocabulary"), std::string::npos);
+  EXPECT_EQ(events[3].error, "the prompt has 64 tokens and fills the context: there is no room for an answer");
   EXPECT_TRUE(engine->idle());
+  full.max_tokens = 0;  // to be scored
+  engine->submit(full);
+  EXPECT_EQ(drain(*engine).begin()->second.finish, FinishReason::Length);
+}
+
+using EngineDeathTest = EngineTest;
+
+TEST_F(EngineDeathTest, OptionsBelowOneAreABug) {
+  EXPECT_DEATH(model_->make_engine({.context = 0}), "context 0, cache_positions 0, max_sequences 64");
+  EXPECT_DEATH(model_->make_engine({.max_sequences = 0}), "max_sequences 0");
+  EXPECT_DEATH(model_->make_engine({.max_rows = 0}), "max_rows 0");
+  EXPECT_DEATH(model_->make_engine({.chunk = 0}), "chunk 0");
+  EXPECT_DEATH(model_->make_engine({.cache_positions = -1}), "cache_positions -1");
+}
+
+// Many short sequences fill a pass that one of them could not.
+TEST_F(EngineTest, PlansPassesOfManySequences) {
+  const auto planned = [&](EngineOptions options) {
+    return Engine::planned_activation_bytes(model_->config(), DecoderOptions::exact(), options);
+  };
+  const EngineOptions crowd{.context = 64, .max_sequences = 4, .max_rows = 512},
+      one{.context = 256, .max_sequences = 1, .max_rows = 512},
+      fewer{.context = 64, .max_sequences = 4, .max_rows = 64};
+  EXPECT_EQ(planned(crowd), planned(one));
+  EXPECT_GT(planned(crowd), planned(fewer));
 }
 
 // A model whose token 42 is broken: whoever reads it fails, whoever runs beside that does not.
@@ -259,6 +329,37 @@ TEST_F(EngineTest, ReusesAPrefixOnlyWhenAsked) {
     }
     EXPECT_EQ(events.back().cached_tokens, 0);
   }
+}
+
+// A sequence that is still inside its first page when the weights change must not hand that page on, half of it old.
+TEST_F(EngineTest, ForgetsWhatRunningSequencesHaveComputed) {
+  const auto engine = model_->make_engine({.context = 256});
+  Request first = request(100);
+  first.prompt.assign(20, 7);
+  const RequestId id = engine->submit(first);
+  std::vector<int32_t> ids = first.prompt;
+  const auto run = [&](size_t until) {
+    while (!engine->idle() && ids.size() < until) {
+      for (const Event& event : engine->step()) {
+        if (event.request == id) ids.push_back(event.token);
+      }
+    }
+  };
+  run(30);
+  engine->forget_cache();
+  run(120);
+  Request same = request(1);
+  same.prompt = ids;
+  const auto cached = [&] {
+    engine->submit(same);
+    int64_t tokens = -1;
+    while (!engine->idle()) {
+      for (const Event& event : engine->step()) tokens = event.cached_tokens;
+    }
+    return tokens;
+  };
+  EXPECT_EQ(cached(), 0);
+  EXPECT_EQ(cached(), 64) << "what was computed wholly after it is shared";
 }
 
 TEST_F(EngineTest, PreemptsWhenPagesRunOut) {

@@ -49,7 +49,8 @@ struct Event {
   FinishReason finish = FinishReason::None;
   std::string error;                   // with FinishReason::Error
   std::optional<PromptScores> scores;  // once, when the prompt has been computed
-  int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;  // with the last event
+  // With the last event. Cached: prompt tokens found on kept pages when the request first ran.
+  int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
 };
 
 }  // namespace r1

@@ -41,14 +41,14 @@ void Scheduler::admit(std::vector<Turn>& turns, int64_t budget) {
       sequence.pages = pool_->match(sequence.ids, static_cast<int32_t>((sequence.length() - 1) / kPagePositions));
       sequence.kept = static_cast<int64_t>(sequence.pages.size());
       sequence.computed = sequence.kept * kPagePositions;
-      if (sequence.answered() == 0) sequence.cached = sequence.computed;
     }
     const int64_t missing = pages_for(sequence.length() + 1) - static_cast<int64_t>(sequence.pages.size());
     if (missing > pool_->available() && !running_.empty()) {
       release(sequence);
       return;
     }
-    reused_positions_ += sequence.computed;
+    if (!sequence.has_run) reused_positions_ += sequence.cached = sequence.computed;
+    sequence.has_run = true;
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
     const int64_t rows = std::min({sequence.length() - sequence.computed, budget, int64_t{options_.chunk}});
@@ -87,11 +87,19 @@ void Scheduler::release(Sequence& sequence) {
     sequence.pages.pop_back();
   }
   sequence.computed = sequence.kept = 0;
+  sequence.shareable = true;
+}
+
+void Scheduler::forget() {
+  pool_->forget();
+  for (const auto& sequence : running_) {
+    if (sequence->computed > 0) sequence->shareable = false;
+  }
 }
 
 void Scheduler::advance(Sequence& sequence, int64_t rows) {
   sequence.computed += rows;
-  if (!options_.reuse_prefixes) return;
+  if (!options_.reuse_prefixes || !sequence.shareable) return;
   for (; (sequence.kept + 1) * kPagePositions <= sequence.computed; ++sequence.kept) {
     const auto part = std::span<const int32_t>(sequence.ids)
                           .subspan(static_cast<size_t>(sequence.kept * kPagePositions), kPagePositions);

@@ -32,12 +32,16 @@ class Scheduler {
   // After a pass: `rows` more positions of the sequence are computed; full pages are kept for sharing.
   void advance(Sequence& sequence, int64_t rows);
 
+  // The weights have changed: pages that are kept now are found no more, and what the running sequences have computed
+  // is never shared. They go on from there; what is computed from nothing after this is shared as before.
+  void forget();
+
   // Takes a sequence out, its pages released. Null if it is not here.
   std::unique_ptr<Sequence> remove(RequestId id);
 
   bool idle() const { return running_.empty() && waiting_.empty(); }
   int64_t preemptions() const { return preemptions_; }
-  int64_t reused_positions() const { return reused_positions_; }  // that admissions found on kept pages
+  int64_t reused_positions() const { return reused_positions_; }  // that first admissions found on kept pages
 
  private:
   void admit(std::vector<Turn>& turns, int64_t budget);

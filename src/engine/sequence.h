@@ -25,10 +25,12 @@ struct Sequence {
   std::vector<int32_t> pages;  // pages[p] holds positions 64p … 64p + 63
   int64_t computed = 0;        // positions whose keys and values are on the pages
   int64_t kept = 0;            // leading pages that the pool keeps for sharing
-  int64_t cached = 0;          // prompt positions that came from kept pages
+  int64_t cached = 0;          // prompt positions that came from kept pages when it first ran
+  bool has_run = false;        // it is, or was, among those that run
   int64_t reasoning_tokens = 0;
-  bool scored = false;  // the prompt's scores have been handed out
-  bool failed = false;  // its last event, an error, is among those of this step
+  bool shareable = true;  // no position was computed before the cache was forgotten
+  bool scored = false;    // the prompt's scores have been handed out
+  bool failed = false;    // its last event, an error, is among those of this step
   PromptScores scores;
   StreamDecoder stream;
 
