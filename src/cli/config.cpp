@@ -14,16 +14,34 @@ struct ConfigOptions {
   bool origin = false, json = false, all = false;
 };
 
-bool bare(const std::string& text) {
-  return text == "true" || text == "false" ||
-         (!text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos);
+// A number as TOML writes one: "1", "-0.5"; not "007", ".5" or what is beyond 64 bits.
+bool is_toml_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const auto is_digits = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+  };
+  const size_t dot = text.find('.');
+  const std::string_view whole = text.substr(0, dot);
+  return is_digits(whole) && whole.size() <= 18 && (whole == "0" || whole[0] != '0') &&
+         (dot == text.npos || is_digits(text.substr(dot + 1)));
 }
 
+// A JSON string is one of TOML, but for the one control character that JSON allows.
+std::string toml_string(const std::string& text) {
+  std::string escaped;
+  for (const char c : compact(text)) escaped += c == '\x7f' ? std::string("\\u007f") : std::string(1, c);
+  return escaped;
+}
+
+// Read back by --config, this chooses the same: whatever does not look like its kind is quoted, and read as on the
+// command line.
 std::string toml_value(const Option& option) {
-  const auto one = [&](const std::string& text) { return bare(text) ? text : compact(text); };
-  if (!option.repeatable) return one(option.values.back());
+  const std::string& last = option.values.back();
+  if (option.is_switch && (last == "true" || last == "false")) return last;
+  if ((option.is_number || option.counts) && is_toml_number(last)) return last;
+  if (!option.repeatable) return toml_string(last);
   std::vector<std::string> items;
-  for (const std::string& value : option.values) items.push_back(compact(value));
+  for (const std::string& value : option.values) items.push_back(toml_string(value));
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
@@ -53,6 +71,9 @@ OrderedJson json_of(const Options& options) {
 }
 
 int config(const ConfigOptions& settings, const std::string& file) {
+  if (settings.action.empty()) {
+    throw Error("say what to do: 'r1 config show' prints the settings", Exit::kUsage, "try 'r1 config --help'");
+  }
   if (settings.action != "show") {
     throw Error(fmt::format("unknown action '{}'{}", settings.action, did_you_mean(settings.action, {"show"})),
                 Exit::kUsage);
@@ -77,7 +98,7 @@ int config(const ConfigOptions& settings, const std::string& file) {
 std::function<int()> declare(Options& options) {
   auto settings = std::make_shared<ConfigOptions>();
   options.positional(settings->action, "show",
-                     "prints the merged settings as TOML; what nobody set is a comment with its default");
+                     "prints the merged settings as TOML; what nobody set is a comment with its default", false);
   options.positional(settings->verb, "[VERB]", "of this verb alone", false);
   options.group("Output");
   options.add_switch("origin", settings->origin, "where each value comes from").command_line_only();

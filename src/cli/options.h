@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -27,6 +28,7 @@ struct Option {
   std::vector<std::string> choices;  // the only values, if any
   bool file = false;                 // the value is a path (for completion)
   bool is_switch = false, counts = false, repeatable = false;
+  bool is_number = false;
   bool configurable = true;  // also from the environment and configuration files
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 
@@ -103,6 +105,7 @@ class Options {
   Option& add(const std::string& names, T& variable, std::string placeholder, std::string help) {
     Option& option = declare(names, std::move(placeholder), std::move(help));
     option.default_text = value_text(variable);
+    option.is_number = !std::is_same_v<T, std::string>;
     option.store = [&variable](const std::vector<std::string>& values) { read_value(values.back(), variable); };
     return option;
   }
