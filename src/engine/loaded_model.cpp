@@ -131,8 +131,8 @@ void LoadedModel::Parts::open_template() {
   if (!options.chat_template.empty()) {
     const std::string_view known = ChatTemplate::built_in(options.chat_template);
     if (known.empty() && !fs::exists(options.chat_template)) {
-      fail(Exit::kUsage, "chat template '{}' is neither a file nor built in ({})", options.chat_template,
-           fmt::join(ChatTemplate::built_in_names(), ", "));
+      throw Error(fmt::format("chat template '{}' is neither a file nor built in", options.chat_template),
+                  Exit::kNotFound, fmt::format("built in are {}", fmt::join(ChatTemplate::built_in_names(), ", ")));
     }
     chat_template.emplace(known.empty() ? read_file(options.chat_template) : std::string(known), options.chat_template);
   } else if (!tokenizer.chat_template().empty()) {
