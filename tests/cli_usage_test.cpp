@@ -2,6 +2,8 @@
 // full context and of files in its way.
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "base/json.h"
 #include "cli/settings.h"
 #include "cli/suggest.h"
@@ -66,6 +68,11 @@ TEST_F(Cli, UsageErrorsLeaveWithTwoAndSuggest) {
 TEST_F(Cli, BadModelsHaveTheirStatus) {
   EXPECT_EQ(r1("show nowhere.gguf").status, 3);
   EXPECT_EQ(r1("tokenize nowhere hello").status, 3);
+  if (const auto model = find_data("fixtures/llama")) {
+    const Ran ran = r1("run " + shell_word(model->string()) + " hi --chat-template nowhere.jinja");
+    EXPECT_EQ(ran.status, 3);
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("'nowhere.jinja' is neither a file nor"), HasSubstr("hint: built in are ")));
+  }
   write("torn.gguf", "GGUF\x03");
   const Ran torn = r1("show torn.gguf");
   EXPECT_EQ(torn.status, 4);
@@ -81,8 +88,16 @@ TEST_F(Cli, AFullDiskIsNoSuccess) {
 }
 
 TEST_F(Cli, AClosedPipeIsQuiet) {
-  const Ran ran = r1("completion zsh | head -c 1; true");
-  EXPECT_EQ(ran.err, "");
+  std::string text;
+  while (text.size() < 100000) text += "far more than a pipe holds ";
+  R1_DATA_OR_SKIP(model, "fixtures/llama");
+  write("in.jsonl", Json({{"id", 1}, {"text", text}}).dump() + "\n");
+  const std::string tokenize = "tokenize " + shell_word(model.string()) + " --in in.jsonl";
+  ASSERT_GT(r1(tokenize).out.size(), size_t{1} << 16) << "a pipe would hold this";
+  const Ran ran = r1(tokenize + " 2>said.txt; echo $? >status.txt; } | head -c 1", "{");
+  EXPECT_EQ(ran.out, "{");
+  EXPECT_EQ(read("said.txt"), "");
+  EXPECT_EQ(read("status.txt"), "141\n");
 }
 
 TEST_F(Cli, NoColourUnlessAskedFor) {
@@ -225,6 +240,36 @@ TEST_F(CliSettings, TheStrongerPlaceWins) {
   EXPECT_EQ(setting("exact", "", "R1_EXACT=on").first, "on");
   write("other.toml", "[run]\nstop = ['a', 'b']\n");
   EXPECT_THAT(r1("config show run --origin --config other.toml").out, HasSubstr("stop = [\"a\", \"b\"]"));
+}
+
+// What `config show` prints is read back as what it was, whatever it looks like.
+TEST_F(CliSettings, WhatIsShownCanBeRead) {
+  write("in.toml",
+        "system = '1.2.3'\nthink = 'true'\nstop = ['007', \"\\u007f\\n\"]\ntop-p = 0.5\nexact = true\nthreads = 2\n");
+  const std::string before = "R1_SEED=18446744073709551615 R1_TEMPERATURE=.5 R1_TOP_K=007";
+  const auto shown = [&](const std::string& file, const std::string& set) {
+    const Ran ran = r1("config show run --json --config " + file, set);
+    EXPECT_EQ(ran.status, 0) << ran.err << read(file);
+    const Json entries = parse_json(ran.out, "config show")["run"];
+    std::map<std::string, Json> values;
+    for (const auto& [name, entry] : entries.items()) values[name] = entry["value"];
+    return values;
+  };
+  const auto expected = shown("in.toml", before);
+  EXPECT_EQ(expected.at("system"), "1.2.3");
+  EXPECT_EQ(expected.at("top-k"), "007");
+  write("out.toml", r1("config show run --config in.toml", before).out);
+  EXPECT_EQ(shown("out.toml", ""), expected) << read("out.toml");
+  EXPECT_THAT(read("out.toml"),
+              AllOf(HasSubstr("\ntop-p = 0.5\n"), HasSubstr("\nexact = true\n"), HasSubstr("\nthreads = 2\n")));
+  write("origin.toml", r1("config show run --origin --config in.toml", before).out);
+  EXPECT_EQ(shown("origin.toml", ""), expected) << read("origin.toml");
+}
+
+TEST_F(CliSettings, ConfigAloneIsExplained) {
+  const Ran ran = r1("config");
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_THAT(ran.err, HasSubstr("'r1 config show' prints the settings"));
 }
 
 TEST_F(CliSettings, WrongSettingsAreErrors) {
