@@ -122,15 +122,25 @@ double read_scaling(const Fields& scaling, RopeConfig& rope) {
   return yarn_mscale(rope.factor, scaling.real("mscale_all_dim", 0, 1e3).value_or(0));
 }
 
+// The hub's code of deepseek_v3 reads rope_interleave; that of the others pairs one way whatever the file says, so a
+// file that says otherwise was made for another program.
+RopePairing read_pairing(const Fields& fields, Architecture architecture) {
+  if (const auto pairing = fields.text("r1_rope_pairing")) {
+    if (*pairing != "half" && *pairing != "interleaved") fields.wrong("r1_rope_pairing", "half or interleaved");
+    return *pairing == "half" ? RopePairing::Half : RopePairing::Interleaved;
+  }
+  const bool usual = is_deepseek(architecture), stated = fields.boolean("rope_interleave").value_or(usual);
+  if (stated != usual && architecture != Architecture::DeepseekV3) {
+    fields.wrong("rope_interleave", fmt::format("{}, as model_type is {}", usual, name(architecture)));
+  }
+  return stated ? RopePairing::Interleaved : RopePairing::Half;
+}
+
 // Returns m of the MLA softmax scale.
 double read_rope(const Fields& fields, ModelConfig& config) {
   RopeConfig& rope = config.rope;
   rope.width = config.is_mla() ? config.mla.rope : config.head_dim;
-  rope.pairing = is_deepseek(config.architecture) ? RopePairing::Interleaved : RopePairing::Half;
-  if (const auto pairing = fields.text("r1_rope_pairing")) {
-    if (*pairing != "half" && *pairing != "interleaved") fields.wrong("r1_rope_pairing", "half or interleaved");
-    rope.pairing = *pairing == "half" ? RopePairing::Half : RopePairing::Interleaved;
-  }
+  rope.pairing = read_pairing(fields, config.architecture);
   // The new layout first: files that have it may carry an old key that is no longer read.
   const auto parameters = fields.object("rope_parameters");
   const auto theta = parameters ? parameters->real("rope_theta", 1, 1e15) : std::nullopt;

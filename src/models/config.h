@@ -43,8 +43,7 @@ struct ModelConfig {
   bool qkv_bias = false, o_bias = false, qk_norm = false;
   bool tied_head = false;
   int64_t context = 0;  // trained positions after scaling; 0 unknown
-  bool is_mla() const { return mla.kv_lora > 0; }
-  MlaConfig mla;
+  MlaConfig mla;  // kv_lora 0: grouped-query attention
 
   // Experts; router.experts == 0 means every layer is dense.
   RouterRule router;
@@ -54,6 +53,7 @@ struct ModelConfig {
   bool router_bias = false;     // e_score_correction_bias
   int mtp_layers = 0;
 
+  bool is_mla() const { return mla.kv_lora > 0; }
   int64_t parameters() const;         // of the main model (model.md 8.9), without MTP
   int64_t active_parameters() const;  // per token: all but the experts not chosen; the embedding counts one row
 };

@@ -157,6 +157,25 @@ TEST(ModelConfig, CosSinFactors) {
   EXPECT_NEAR(read(json).rope.cos_sin_factor, (0.1 * std::log(4) + 1) / (0.0707 * std::log(4) + 1), 1e-12);
 }
 
+TEST(ModelConfig, RopePairing) {
+  const Json v3 = deepseek_r1(), v2 = deepseek_v2_lite(), llama = dense("llama", 64, 64, 2, 4, 2, 100);
+  const auto pairing = [](Json json, const char* field = nullptr, const Json& value = {}) {
+    if (field != nullptr) json[field] = value;
+    return read(json).rope.pairing;
+  };
+  EXPECT_EQ(pairing(v3), RopePairing::Interleaved);
+  EXPECT_EQ(pairing(v3, "rope_interleave", true), RopePairing::Interleaved);
+  EXPECT_EQ(pairing(v3, "rope_interleave", false), RopePairing::Half);
+  EXPECT_EQ(pairing(v3, "r1_rope_pairing", "half"), RopePairing::Half);
+  EXPECT_EQ(pairing(v2, "rope_interleave", true), RopePairing::Interleaved);
+  EXPECT_EQ(pairing(llama), RopePairing::Half);
+  EXPECT_EQ(pairing(llama, "rope_interleave", false), RopePairing::Half);
+  EXPECT_EQ(refusal(v2, "rope_interleave", false),
+            "config.json: rope_interleave is false, expected true, as model_type is deepseek_v2");
+  EXPECT_EQ(refusal(llama, "rope_interleave", true),
+            "config.json: rope_interleave is true, expected false, as model_type is llama");
+}
+
 TEST(ModelConfig, NewRopeLayoutIsReadFirst) {
   Json json = dense("llama", 64, 64, 2, 4, 2, 100);
   json["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 2.0}, {"rope_theta", 5e5}};
