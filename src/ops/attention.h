@@ -20,6 +20,10 @@ class PagedRows {
   // The batch must outlive it. Scratch pages (no cache) are taken from the pass's arena, and serve one layer after the
   // other.
   PagedRows(Pass& pass, const Batch& batch, const KvShape& shape);
+  // sequences_ looks into blocks_: a move takes what is looked at along, a copy would not.
+  PagedRows(PagedRows&&) = default;
+  PagedRows(const PagedRows&) = delete;
+  PagedRows& operator=(const PagedRows&) = delete;
 
   const KvShape& shape() const { return shape_; }
   std::span<const SequenceRows> layer(int layer);  // valid until the next call

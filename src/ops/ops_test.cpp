@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "base/random.h"
 #include "ops/activation.h"
@@ -202,6 +203,9 @@ struct AttentionCase {
   DType dtype = DType::F32;
 };
 
+// It looks into its own memory: moved it goes on looking there, copied it would look into another's.
+static_assert(std::is_move_constructible_v<PagedRows> && !std::is_copy_constructible_v<PagedRows>);
+
 // Pages of a cache, in any order, and scratch pages full of NaN give the same bits: nobody reads behind a row's own
 // position.
 TEST_P(Ops, AttentionOnPagesIsAttentionOnScratch) {
@@ -225,7 +229,8 @@ TEST_P(Ops, AttentionOnPagesIsAttentionOnScratch) {
     const Tensor on_scratch = attention(pass_, q, k, v, c.heads, 0.3f, scratch, 0);
     KvCache cache(*backend_, shape, 2, 5);
     Pass with_cache{.backend = *backend_, .arena = arena_, .cache = &cache};
-    PagedRows rows(with_cache, paged, shape);
+    PagedRows made(with_cache, paged, shape);
+    PagedRows rows = std::move(made);
     const Tensor on_pages = attention(with_cache, q, k, v, c.heads, 0.3f, rows, 1);
     EXPECT_EQ(on_pages.shape_text(), on_scratch.shape_text());
     EXPECT_EQ(std::memcmp(on_pages.data(), on_scratch.data(), static_cast<size_t>(on_pages.bytes())), 0);
