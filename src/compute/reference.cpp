@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "compute/cpu/memory.h"
+#include "compute/aligned_memory.h"
 #include "tensor/quant.h"
 
 namespace r1 {

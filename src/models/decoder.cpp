@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "models/dry_backend.h"
+#include "compute/dry_backend.h"
 #include "models/layer.h"
 #include "models/mtp.h"
 #include "models/rotary.h"

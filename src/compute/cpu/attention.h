@@ -7,15 +7,15 @@
 #include "base/thread_pool.h"
 #include "compute/backend.h"
 #include "compute/cpu/kernels.h"
-#include "compute/cpu/memory.h"
+#include "compute/aligned_memory.h"
 
 namespace r1 {
 
 // What attention() keeps from call to call: each thread's memory, and the states of parts that wait to be merged.
 struct AttentionScratch {
-  explicit AttentionScratch(int threads) : threads(std::make_unique<Scratch[]>(static_cast<size_t>(threads))) {}
-  std::unique_ptr<Scratch[]> threads;
-  Scratch parts;
+  explicit AttentionScratch(int threads) : threads(std::make_unique<ScratchMemory[]>(static_cast<size_t>(threads))) {}
+  std::unique_ptr<ScratchMemory[]> threads;
+  ScratchMemory parts;
 };
 
 void store_kv(const KvShape& shape, Tensor keys, Tensor values, std::span<const SequenceRows> sequences,

@@ -6,13 +6,13 @@
 #include "base/thread_pool.h"
 #include "compute/backend.h"
 #include "compute/cpu/kernels.h"
-#include "compute/cpu/memory.h"
+#include "compute/aligned_memory.h"
 
 namespace r1 {
 
 // What linear() keeps from call to call: memory for tokens laid out as panels, and each thread's for expanded weights.
 struct LinearScratch {
-  Scratch panels, tiles;
+  ScratchMemory panels, tiles;
 };
 
 // Every projection (see Backend::linear); weights packed by pack_weight. Projections that look at the same x share its

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "compute/cpu/matmul_kernels.h"
-#include "compute/cpu/memory.h"
+#include "compute/aligned_memory.h"
 #include "compute/cpu/tile_layout.h"
 #include "tensor/quant.h"
 

@@ -13,15 +13,21 @@ namespace r1 {
 void* allocate_memory(size_t bytes);
 void release_memory(void* memory, size_t bytes) noexcept;  // `bytes` as asked for
 
-// Memory that grows on demand and never shrinks; growing forgets what was in it.
-class Scratch {
- public:
-  Scratch() = default;
-  ~Scratch() { release_memory(data_, size_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+// Has the system back every page now, so that what was planned is taken from the start and no fault comes later. What is
+// in the memory stays.
+void touch_pages(void* memory, size_t bytes);
 
+// Memory that grows on demand and never shrinks; growing forgets what was in it.
+class ScratchMemory {
+ public:
+  ScratchMemory() = default;
+  ~ScratchMemory() { release_memory(data_, size_); }
+  ScratchMemory(const ScratchMemory&) = delete;
+  ScratchMemory& operator=(const ScratchMemory&) = delete;
+
+  // At least `bytes`; a quarter more where it grows again. Throws Error(kOutOfMemory) where it cannot grow.
   std::byte* reserve(size_t bytes);
+  size_t size() const { return size_; }
 
  private:
   void* data_ = nullptr;

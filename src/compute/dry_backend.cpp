@@ -1,4 +1,4 @@
-#include "models/dry_backend.h"
+#include "compute/dry_backend.h"
 
 #include <cstdlib>
 

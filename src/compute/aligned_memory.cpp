@@ -1,4 +1,4 @@
-#include "compute/cpu/memory.h"
+#include "compute/aligned_memory.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -63,12 +63,17 @@ void release_memory(void* memory, size_t bytes) noexcept {
   }
 }
 
-std::byte* Scratch::reserve(size_t bytes) {
+void touch_pages(void* memory, size_t bytes) {
+  auto* begin = static_cast<volatile std::byte*>(memory);
+  for (size_t at = 0; at < bytes; at += 4096) begin[at] = begin[at];
+}
+
+std::byte* ScratchMemory::reserve(size_t bytes) {
   if (bytes > size_) {
+    const size_t grown = whole_pages(size_ == 0 ? bytes : bytes + bytes / 4);  // the first time as planned
     release_memory(data_, size_);
     data_ = nullptr;
     size_ = 0;
-    const size_t grown = whole_pages(bytes + bytes / 4);
     data_ = allocate_memory(grown);
     size_ = grown;
   }
