@@ -67,7 +67,7 @@ std::vector<PromptSpan> ChatTemplate::render(const TemplateInput& input) const {
     jinja::Heap heap;
     jinja::Dict& variables = *heap.dict();
     const auto set = [&](std::string_view name, const OrderedJson& value, bool literal = false) {
-      variables.set(heap.string(name, true), heap.from_json(value, literal));
+      variables.set(heap, heap.string(name, true), heap.from_json(value, literal));
     };
     set("documents", nullptr);
     set("bos_token", input.bos_token, true);

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <chrono>
-
 #include "base/file.h"
 #include "test_data.h"
 
@@ -300,6 +298,15 @@ TEST(TemplateLanguage, TellsTheDate) {
   EXPECT_EQ(render("{{ strftime_now('%d %b %Y')|length }}"), "11");
 }
 
+TEST(ChatTemplate, NumbersOfEqualValueAreOneKey) {
+  EXPECT_EQ(render("{{ {1: 'a', true: 'b', 1.0: 'c'} }}"), "{1: 'c'}");
+  EXPECT_EQ(render("{{ {0.0: 'a'}[-0.0] ~ {0: 'b'}[false] ~ {1.5: 'c'}[1.5] ~ {none: 'd'}[none] }}"), "abcd");
+  EXPECT_EQ(render("{{ {9007199254740993: 'a'}[9007199254740992] is defined }}"), "False");
+  EXPECT_EQ(render("{% set nan = 1e308 * 10 - 1e308 * 10 %}{{ {nan: 1, nan: 2}|length }}{{ nan in {nan: 1} }}"),
+            "2False");
+  EXPECT_EQ(render("{{ {1e300: 'a', '1': 'b'}[1e300] ~ ({1: 'a'} == {1.0: 'a'}) }}"), "aTrue");
+}
+
 // ---- provenance
 
 TEST(Provenance, MessagesAreNotLiteral) {
@@ -381,106 +388,6 @@ RC_GTEST_PROP(Provenance, NothingOfAMessageIsEverLiteral, ()) {
       if (c == '1' || c == '2') RC_ASSERT(!span.literal);
     }
   }
-}
-
-// ---- hostile templates
-
-std::string repeat(std::string_view text, size_t times) {
-  std::string out;
-  for (size_t i = 0; i < times; ++i) out += text;
-  return out;
-}
-
-TEST(HostileTemplate, NestingEndsInAnError) {
-  const auto deep = [](std::string_view open, std::string_view middle, std::string_view close) {
-    return failure(std::string("{{ ") + repeat(open, 60'000) + std::string(middle) + repeat(close, 60'000) + " }}");
-  };
-  EXPECT_NE(deep("(", "1", ")").find("nested deeper than 200"), std::string::npos);
-  EXPECT_NE(deep("[", "1", "]").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("{1:", "1", "}").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("-", "1", "").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("not ", "1", "").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("f(", "1", ")").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("a[", "1", "]").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("1 if 1 else ", "1", "").find("nested deeper"), std::string::npos);
-  EXPECT_NE(deep("a is a(", "1", ")").find("is not supported"), std::string::npos);
-  EXPECT_NE(deep("a is in(", "1", ")").find("nested deeper"), std::string::npos);
-  EXPECT_NE(failure(repeat("{% if 1 %}", 60'000)).find("nested deeper"), std::string::npos);
-  EXPECT_NE(failure(repeat("{% for a in b %}", 60'000)).find("nested deeper"), std::string::npos);
-}
-
-TEST(HostileTemplate, LongChainsAreFine) {
-  EXPECT_EQ(render("{{ 1" + repeat("+1", 60'000) + " }}"), "60001");
-  EXPECT_EQ(render("{{ 1" + repeat("|int", 60'000) + " }}"), "1");
-  EXPECT_EQ(render("{{ ''" + repeat("~''", 60'000) + " }}"), "");
-  EXPECT_EQ(render("{{ 1" + repeat(" or 1", 60'000) + " }}"), "1");
-  EXPECT_EQ(render("{{ 1" + repeat(" == 1", 60'000) + " }}"), "True");
-  EXPECT_EQ(render("{% if 0 %}" + repeat("{% elif 0 %}", 60'000) + "{% endif %}"), "");
-  EXPECT_EQ(render(repeat("{{1}}", 60'000)).size(), 60'000U);
-}
-
-TEST(HostileTemplate, LoopsStringsAndMemoryAreBounded) {
-  const auto begin = std::chrono::steady_clock::now();
-  for (const char* source : {
-           "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-           "{{ range(100001) }}",
-           "{{ range(0, 9223372036854775807, 1) }}",
-           "{{ 'a' * 999999999 }}",
-           "{{ [1] * 999999999 }}",
-           "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-           "{% for i in range(90000) %}{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' * 9999 }}{% endfor %}",
-           "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-           "{% macro m(n) %}{{ m(n) ~ m(n) }}{% endmacro %}{{ m(1) }}",
-           "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(25) }}",
-           "{% set l = [1] %}{% for i in range(50) %}{% set _ = l.append(l) %}{% endfor %}{{ l }}",
-           "{% set l = [1] %}{% set _ = l.append(l) %}{{ l|tojson }}",
-           "{% set l = [1] %}{% set m = [1] %}{% set _ = l.append(m) %}{% set _ = m.append(l) %}{{ l == m }}{{ l < m "
-           "}}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ "
-           "ns.l|tojson }}",
-           "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
-           "{% set a = 'a' * 9999999 %}{% for i in range(90000) %}{{ a.replace('b', 'c')|length }}{% endfor %}",
-           "{% set a = 'a' * 9999999 %}{% set l = [] %}{% for i in range(90000) %}{% set _ = l.append(a ~ i) %}{% "
-           "endfor %}",
-           "{{ ('a,' * 7000000).split(',')|length }}",
-           "{{ ('a' * 16000000)|list|length }}",
-           "{{ ('a' * 1000000).replace('a', 'a' * 1000000) }}",
-           "{{ ('a' * 100000)|list|join('b' * 100000) }}",
-           "{{ ('a\n' * 1000000)|indent(1000000) }}",
-           "{{ 9223372036854775807 ** 9223372036854775807 }}",
-           "{{ [[1, 2], [3, 4]]|tojson(indent=100000000) ~ ([[[[[[[[1]]]]]]]] * 1000000)|tojson(indent=10000) }}",
-           "{{ ['a']|map('map', 'map', 'map', 'nothing')|list }}",
-           "{{ strftime_now('%999999999d') }}",
-       }) {
-    EXPECT_NE(failure(source), "") << source;
-  }
-  const std::string maps = "{{ 'a'|map(" + repeat("'map',", 60'000) + "'upper') }}";
-  EXPECT_NE(failure(maps), "");
-  EXPECT_EQ(render("{{ ('a' * 500000 ~ 'b' * 500000) in ('a' * 1000000) }}"), "False");
-  EXPECT_EQ(render("{{ ('a' * 1000000).rfind('b' ~ 'a' * 500000) }}"), "-1");
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  EXPECT_LT(seconds, 120);  // seconds each at the worst, with sanitizers too
-}
-
-TEST(HostileTemplate, ValuesThatOutliveTheirBlock) {
-  EXPECT_NE(failure("{% set ns = namespace() %}{% for i in [1] %}{% macro m() %}{{ i }}{% endmacro %}{% set ns.m = m "
-                    "%}{% endfor %}{{ ns.m() }}"),
-            "");
-  EXPECT_EQ(render("{% set ns = namespace() %}{% for i in [1, 2] %}{% set ns.l = loop %}{% endfor %}{{ ns.l.length "
-                   "}}{{ ns.l.previtem }}"),
-            "2");
-  EXPECT_EQ(render("{% set ns = namespace() %}{% set ns.self = ns %}{{ ns.self.self is defined }}"), "True");
-  EXPECT_EQ(render("{% set l = [1, 2] %}{% for i in l %}{% if l|length < 9 %}{% set _ = l.append(i) %}{% endif %}{% "
-                   "endfor %}{{ l|length }}"),
-            "4");
-}
-
-TEST(HostileTemplate, InvalidUtf8PassesThrough) {
-  EXPECT_EQ(render("\xff{{ '\xe4\xbd' ~ 'x' }}"), "\xff\xe4\xbdx");
-  EXPECT_EQ(render("{{ 'a\xffz'|length }}{{ 'a\xffz'[::-1] }}{{ 'a\xffz'|upper }}"),
-            "3z\xff"
-            "aA\xffZ");
 }
 
 TEST(Message, FromJson) {

@@ -29,8 +29,8 @@ template <typename... Args>
   throw Fault(Fault::kUnsupported, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// Limits for templates from strangers (tokenizer.md 5). Work is counted in about a byte moved; one evaluated node is
-// kNodeWork.
+// Limits for templates from strangers (tokenizer.md 5). Work is counted in about a byte moved, a nanosecond: kWork ends
+// within a second or a few. One evaluated node is kNodeWork; one value copied, compared, made or looked up kItemWork.
 struct Limits {
   static constexpr size_t kSource = size_t{1} << 20;  // bytes of the template itself
   static constexpr size_t kText = size_t{16} << 20;   // bytes of the output, and of any one string
@@ -41,6 +41,7 @@ struct Limits {
   static constexpr int64_t kRange = 100'000;          // elements of range(); the hub's sandbox has the same
   static constexpr int64_t kWork = int64_t{1} << 30;
   static constexpr int64_t kNodeWork = 32;
+  static constexpr int64_t kItemWork = 8;
   static constexpr size_t kMemory = size_t{256} << 20;  // made by the template: live strings, all containers
 };
 

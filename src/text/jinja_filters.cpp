@@ -144,7 +144,7 @@ std::optional<double> parse_float(const Text& text) {
 Value int_filter(Heap&, const Value& value, const Arguments& arguments) {
   const Bound bound("int", arguments, {"default", "base"});
   if (bound.integer(1).value_or(10) != 10) unsupported("int() of another base than 10");
-  if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what);
+  if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what());
   if (const auto integer = as_integer(value)) return Value(*integer);
   const Value fallback = bound.value(0) == nullptr ? Value(Integer{0}) : *bound.value(0);
   std::optional<double> number = as_number(value);
@@ -164,7 +164,7 @@ Value int_filter(Heap&, const Value& value, const Arguments& arguments) {
 
 Value float_filter(Heap&, const Value& value, const Arguments& arguments) {
   const Bound bound("float", arguments, {"default"});
-  if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what);
+  if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what());
   std::optional<double> number = as_number(value);
   if (const Text* text = value.text()) number = parse_float(*text);
   if (number) return Value(*number);
@@ -207,10 +207,10 @@ Value first_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   Bound("first", arguments, {});
   if (Sequence* sequence = value.sequence(); sequence != nullptr && sequence->kind == Sequence::kGenerator) {
     return sequence->walked < sequence->items.size() ? sequence->items[sequence->walked++]
-                                                     : Value(Undefined{"the first of nothing"});
+                                                     : Value(Undefined("the first of nothing"));
   }
   const std::vector<Value> items = iterate(heap, value);
-  return items.empty() ? Value(Undefined{"the first of nothing"}) : items.front();
+  return items.empty() ? Value(Undefined("the first of nothing")) : items.front();
 }
 
 Value last_filter(Heap& heap, const Value& value, const Arguments& arguments) {
@@ -219,7 +219,7 @@ Value last_filter(Heap& heap, const Value& value, const Arguments& arguments) {
     mistake("the last of a generator; |list makes a list of it");
   }
   const std::vector<Value> items = iterate(heap, value);
-  return items.empty() ? Value(Undefined{"the last of nothing"}) : items.back();
+  return items.empty() ? Value(Undefined("the last of nothing")) : items.back();
 }
 
 Value list_filter(Heap& heap, const Value& value, const Arguments& arguments) {
@@ -255,6 +255,7 @@ Value default_filter(Heap& heap, const Value& value, const Arguments& arguments)
 // 'a.b.0' of a value.
 Value member(Heap& heap, Value value, std::string_view path, const Value* fallback) {
   while (true) {
+    heap.spend(Limits::kNodeWork);
     const size_t dot = path.find('.');
     const std::string_view part = path.substr(0, dot);
     const bool number =
@@ -341,10 +342,9 @@ Value unique_filter(Heap& heap, const Value& value, const Arguments& arguments) 
   std::vector<Value> kept;
   for (const Value& item : iterate(heap, value)) {
     const Value found = key.of(item);
-    heap.spend(found.is_string() ? found.text()->size() : seen->items.size());
-    if (seen->find(found) != nullptr) continue;
-    heap.grow(4 * sizeof(Value));
-    seen->set(found, Value());
+    if (seen->find(heap, found) != nullptr) continue;
+    heap.grow(Dict::kEntry);
+    seen->set(heap, found, Value());
     kept.push_back(item);
   }
   return generator(heap, std::move(kept));
@@ -361,7 +361,7 @@ Value extreme_filter(Heap& heap, const Value& value, const Arguments& arguments)
     best = item;
     best_key = here;
   }
-  return best ? *best : Value(Undefined{"the extreme of nothing"});
+  return best ? *best : Value(Undefined("the extreme of nothing"));
 }
 
 Value sum_filter(Heap& heap, const Value& value, const Arguments& arguments) {
@@ -413,6 +413,7 @@ Value map_filter(Heap& heap, const Value& value, const Arguments& arguments) {
     const std::string_view name = name_argument(arguments, 0, "map");
     const Filter filter = find_filter(name);
     if (filter == nullptr) unsupported("the filter '{}'", name);
+    const Heap::Held held(heap, (items.size() + arguments.positional.size()) * sizeof(Value));
     const Arguments rest = without_first(arguments, 1);
     for (Value& item : items) {
       heap.spend(Limits::kNodeWork);

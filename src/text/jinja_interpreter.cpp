@@ -1,6 +1,7 @@
 #include "text/jinja_interpreter.h"
 
 #include <algorithm>
+#include <map>
 
 #include "text/jinja_methods.h"
 #include "text/jinja_operators.h"
@@ -9,16 +10,50 @@ namespace r1::jinja {
 namespace {
 
 // Names set in one block. A for and a macro have their own, an if has none.
-struct Scope {
-  explicit Scope(std::shared_ptr<Scope> parent) : parent(std::move(parent)) {}
+class Scope {
+ public:
+  Scope(Heap& heap, std::shared_ptr<Scope> parent) : heap_(heap), parent_(std::move(parent)), held_(heap) {}
 
-  Value* find(std::string_view name) {
-    const auto found = std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.first == name; });
-    return found == names.end() ? nullptr : &found->second;
+  const Scope* parent() const { return parent_.get(); }
+
+  const Value* find(std::string_view name) const {
+    heap_.spend(Limits::kItemWork + name.size());
+    const auto found = names_.find(name);
+    return found == names_.end() ? nullptr : &found->second;
   }
 
-  std::shared_ptr<Scope> parent;
-  std::vector<std::pair<std::string_view, Value>> names;
+  void set(std::string_view name, Value value) {
+    heap_.spend(Limits::kItemWork + name.size());
+    const auto [place, fresh] = names_.try_emplace(name);
+    if (fresh) held_.grow(sizeof *place + 48);  // 48: the node's links
+    place->second = std::move(value);
+  }
+
+ private:
+  Heap& heap_;
+  std::shared_ptr<Scope> parent_;
+  Heap::Held held_;
+  std::map<std::string_view, Value> names_;  // ordered: no choice of names makes it slow
+};
+
+// Text as it grows, held as memory until it is taken.
+class Writing {
+ public:
+  explicit Writing(Heap& heap) : held_(heap) {}
+
+  // False beyond the length that a text may have.
+  bool append(const Text& more) {
+    const size_t before = text_.memory();
+    text_.append(more);
+    held_.grow(text_.memory() - before);
+    return text_.size() <= Limits::kText;
+  }
+
+  Text take() { return std::move(text_); }
+
+ private:
+  Text text_;
+  Heap::Held held_;
 };
 
 }  // namespace
@@ -33,14 +68,9 @@ namespace {
 class Interpreter {
  public:
   Interpreter(Heap& heap, const Dict& variables)
-      : heap_(heap), variables_(variables), scope_(std::make_shared<Scope>(nullptr)) {}
+      : heap_(heap), variables_(variables), scope_(std::make_shared<Scope>(heap, nullptr)) {}
 
-  Text run(const Block& program) {
-    Text out;
-    out_ = &out;
-    execute(program);
-    return out;
-  }
+  Text run(const Block& program) { return captured(program); }
 
   int line() const { return line_; }
 
@@ -52,7 +82,7 @@ class Interpreter {
    public:
     Inner(Interpreter& interpreter, std::shared_ptr<Scope> parent)
         : interpreter_(interpreter),
-          outer_(std::exchange(interpreter.scope_, std::make_shared<Scope>(std::move(parent)))) {}
+          outer_(std::exchange(interpreter.scope_, std::make_shared<Scope>(interpreter.heap_, std::move(parent)))) {}
     explicit Inner(Interpreter& interpreter) : Inner(interpreter, interpreter.scope_) {}
     ~Inner() { interpreter_.scope_ = std::move(outer_); }
     Inner(const Inner&) = delete;
@@ -65,8 +95,8 @@ class Interpreter {
 
   // What the block writes, instead of writing it.
   Text captured(const Block& body) {
-    Text text;
-    Text* outer = std::exchange(out_, &text);
+    Writing writing(heap_);
+    Writing* outer = std::exchange(out_, &writing);
     try {
       execute(body);
     } catch (...) {
@@ -74,41 +104,33 @@ class Interpreter {
       throw;
     }
     out_ = outer;
-    return text;
+    return writing.take();
   }
 
   void write(const Text& text) {
     heap_.spend(text.size());
-    out_->append(text);
-    if (out_->size() > Limits::kText) mistake("the output grows beyond {} MiB", Limits::kText >> 20);
+    if (!out_->append(text)) mistake("the output grows beyond {} MiB", Limits::kText >> 20);
   }
 
   // ---- names
 
   Value lookup(const std::string& name) {
-    for (Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
+    for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent()) {
       if (const Value* found = scope->find(name)) return *found;
     }
-    if (const Value* found = variables_.find(name)) return *found;
+    if (const Value* found = variables_.find(heap_, name)) return *found;
     if (const auto found = global(name)) return *found;
-    return Value(Undefined{"'" + name + "'"});
+    return Value(Undefined("'{}'", Undefined::begin_of(name)));
   }
 
-  void define(std::string_view name, Value value) {
-    if (Value* found = scope_->find(name)) {
-      *found = std::move(value);
-      return;
-    }
-    scope_->names.emplace_back(name, std::move(value));
-  }
+  void define(std::string_view name, Value value) { scope_->set(name, std::move(value)); }
 
   void assign(const Target& target, const Value& value) {
     if (!target.attribute.empty()) {
       const Value space = lookup(target.names[0]);
       if (!space.is<Namespace*>())
         mistake("'{}' is a {}, and only namespaces have attributes to set", target.names[0], type_name(space));
-      heap_.grow(2 * sizeof(Value));
-      (*space.get<Namespace*>())->members.insert_or_assign(target.attribute, value);
+      (*space.get<Namespace*>())->set(heap_, target.attribute, value);
     } else if (!target.unpack) {
       define(target.names[0], value);
     } else {
@@ -169,10 +191,33 @@ class Interpreter {
     return execute(node.otherwise);
   }
 
+  // A loop while it runs.
+  class Running {
+   public:
+    Running(Heap& heap, std::vector<Value> items)
+        : held_(heap, items.size() * sizeof(Value)), loop_(*heap.loop(std::move(items))) {}
+    ~Running() { loop_.items = {}; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+    Loop& loop() { return loop_; }
+
+   private:
+    Heap::Held held_;
+    Loop& loop_;
+  };
+
   Flow run_node(const For& node) {
-    Loop& loop = *heap_.loop(chosen_items(node));
-    bool completed =
-        false;  // as in Jinja2, `else` runs unless a step has come to its end: after a break in the first one, too
+    if (steps(node)) return Flow::kNext;
+    const Inner inner(*this);
+    return execute(node.otherwise);
+  }
+
+  // As in Jinja2, `else` runs unless a step has come to its end: after a break in the first one, too.
+  bool steps(const For& node) {
+    Running running(heap_, chosen_items(node));
+    Loop& loop = running.loop();
+    bool completed = false;
     for (; loop.index0 < loop.length; ++loop.index0) {
       count_step();
       const Inner inner(*this);
@@ -182,10 +227,7 @@ class Interpreter {
       if (flow == Flow::kBreak) break;
       completed |= flow == Flow::kNext;
     }
-    loop.items = {};
-    if (completed) return Flow::kNext;
-    const Inner inner(*this);
-    return execute(node.otherwise);
+    return completed;
   }
 
   void count_step() {
@@ -195,6 +237,7 @@ class Interpreter {
   std::vector<Value> chosen_items(const For& node) {
     std::vector<Value> items = iterate(heap_, evaluate(*node.items));
     if (!node.condition) return items;
+    const Heap::Held held(heap_, items.size() * sizeof(Value));
     std::erase_if(items, [&](const Value& item) {
       count_step();
       const Inner inner(*this);
@@ -232,6 +275,7 @@ class Interpreter {
   Value value_of(const Name& node) { return lookup(node.name); }
 
   Value value_of(const SequenceDisplay& node) {
+    const Heap::Held held(heap_, 2 * node.items.size() * sizeof(Value));  // twice: it grows by doubling
     std::vector<Value> items;
     for (const ExpressionPtr& item : node.items) items.push_back(evaluate(*item));
     return heap_.sequence(node.kind, std::move(items));
@@ -241,15 +285,15 @@ class Interpreter {
     Dict* dict = heap_.dict();
     for (const auto& [key_node, value_node] : node.items) {
       Value key = evaluate(*key_node);
-      heap_.grow(4 * sizeof(Value) + (key.is_string() ? key.text()->size() : 0));
-      dict->set(std::move(key), evaluate(*value_node));
+      heap_.grow(Dict::kEntry);
+      dict->set(heap_, std::move(key), evaluate(*value_node));
     }
     return Value(dict);
   }
 
   Value value_of(const Conditional& node) {
     if (is_true(evaluate(*node.condition))) return evaluate(*node.then);
-    return node.otherwise ? evaluate(*node.otherwise) : Value(Undefined{"the value of an if without else"});
+    return node.otherwise ? evaluate(*node.otherwise) : Value(Undefined("the value of an if without else"));
   }
 
   Value value_of(const Logic& node) {
@@ -286,12 +330,11 @@ class Interpreter {
   }
 
   Value value_of(const Concatenation& node) {
-    Text text;
+    Writing writing(heap_);
     for (const ExpressionPtr& operand : node.operands) {
-      text.append(print(heap_, evaluate(*operand)));
-      if (text.size() > Limits::kText) break;  // heap.string says so
+      if (!writing.append(print(heap_, evaluate(*operand)))) break;  // heap.string says so
     }
-    return heap_.string(std::move(text));
+    return heap_.string(writing.take());
   }
 
   Value value_of(const Suffixed& node) {
@@ -315,15 +358,18 @@ class Interpreter {
     return slice(heap_, value, start, stop, step);
   }
   Value apply_suffix(const Value& value, const FilterUse& what) {
-    return what.filter(heap_, value, evaluate(what.arguments));
+    Heap::Held held(heap_);
+    return what.filter(heap_, value, evaluate(what.arguments, held));
   }
   Value apply_suffix(const Value& value, const TestUse& what) {
-    return Value(what.test(heap_, value, evaluate(what.arguments)) != what.negated);
+    Heap::Held held(heap_);
+    return Value(what.test(heap_, value, evaluate(what.arguments, held)) != what.negated);
   }
   Value apply_suffix(const Value& value, const Call& what) {
     if (const Undefined* undefined = value.get<Undefined>())
-      mistake("{} is undefined, and cannot be called", undefined->what);
-    const Arguments arguments = evaluate(what.arguments);
+      mistake("{} is undefined, and cannot be called", undefined->what());
+    Heap::Held held(heap_);
+    const Arguments arguments = evaluate(what.arguments, held);
     if (const auto* function = value.get<std::shared_ptr<const Function>>()) {
       return (*function)->call(heap_, (*function)->self, arguments);
     }
@@ -332,9 +378,12 @@ class Interpreter {
     return call(**closure, arguments);
   }
 
-  Arguments evaluate(const std::vector<Argument>& nodes) {
+  // They are held for as long as `held` is.
+  Arguments evaluate(const std::vector<Argument>& nodes, Heap::Held& held) {
     Arguments arguments;
     for (const Argument& node : nodes) {
+      held.grow(2 * sizeof(Value) + (node.name.empty() ? 0 : 2 * sizeof(std::string) + node.name.size()));
+      heap_.spend(node.name.size());
       Value value = evaluate(*node.value);
       if (node.name.empty()) {
         arguments.positional.push_back(std::move(value));
@@ -363,7 +412,8 @@ class Interpreter {
     return result;
   }
 
-  static void check_names(const Macro& macro, const Arguments& arguments) {
+  void check_names(const Macro& macro, const Arguments& arguments) {
+    heap_.spend(arguments.named.size() * macro.parameters.size());
     for (const auto& named : arguments.named) {
       const auto found = std::find_if(macro.parameters.begin(), macro.parameters.end(),
                                       [&](const Macro::Parameter& parameter) { return parameter.name == named.first; });
@@ -377,17 +427,18 @@ class Interpreter {
   Value argument(const Macro& macro, const Arguments& arguments, size_t index) {
     const Macro::Parameter& parameter = macro.parameters[index];
     if (index < arguments.positional.size()) return arguments.positional[index];
+    heap_.spend(arguments.named.size());
     const auto named = std::find_if(arguments.named.begin(), arguments.named.end(),
                                     [&](const auto& entry) { return entry.first == parameter.name; });
     if (named != arguments.named.end()) return named->second;
     if (parameter.fallback) return evaluate(*parameter.fallback);
-    return Value(Undefined{fmt::format("the parameter '{}'", parameter.name)});
+    return Value(Undefined("the parameter '{}'", Undefined::begin_of(parameter.name)));
   }
 
   Heap& heap_;
   const Dict& variables_;
   std::shared_ptr<Scope> scope_;
-  Text* out_ = nullptr;
+  Writing* out_ = nullptr;
   int line_ = 0;
   int64_t loop_steps_ = 0;
 };

@@ -72,7 +72,7 @@ class Writer {
     if (const bool* flag = value.get<bool>()) return *flag ? "true" : "false";
     if (const Integer* integer = value.get<Integer>()) return number_text(*integer);
     if (const double* number = value.get<double>()) return json_number(*number);
-    if (const Undefined* undefined = value.get<Undefined>()) mistake("tojson: {} is undefined", undefined->what);
+    if (const Undefined* undefined = value.get<Undefined>()) mistake("tojson: {} is undefined", undefined->what());
     mistake("tojson: a {} has no JSON", type_name(value));
   }
 

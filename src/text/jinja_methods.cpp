@@ -240,7 +240,7 @@ Value cycle(Heap&, const Value& self, const Arguments& arguments) {
 Value loop_attribute(const Loop& loop, const Value& self, std::string_view name) {
   const auto number = [](size_t n) { return Value(static_cast<Integer>(n)); };
   const auto neighbour = [&](bool there, size_t index) {
-    return there && index < loop.items.size() ? loop.items[index] : Value(Undefined{fmt::format("loop.{}", name)});
+    return there && index < loop.items.size() ? loop.items[index] : Value(Undefined("loop.{}", name));
   };
   if (name == "index") return number(loop.index0 + 1);
   if (name == "index0") return number(loop.index0);
@@ -255,7 +255,7 @@ Value loop_attribute(const Loop& loop, const Value& self, std::string_view name)
   if (name == "depth0") return number(0);
   if (name == "cycle") return Value(std::make_shared<const Function>(Function{"cycle", self, cycle}));
   if (name == "changed") unsupported("loop.changed");
-  return Value(Undefined{fmt::format("loop.{}", name)});
+  return Value(Undefined("loop.{}", Undefined::begin_of(name)));
 }
 
 std::optional<Value> method(const Value& value, std::string_view name) {
@@ -294,13 +294,11 @@ Value make_namespace(Heap& heap, const Value&, const Arguments& arguments) {
     if (initial.dict() == nullptr) mistake("namespace() takes a mapping or names, found {}", type_name(initial));
     for (const auto& [key, value] : initial.dict()->items) {
       if (!key.is_string()) mistake("the names of a namespace are strings");
-      heap.grow(2 * sizeof(Value));
-      made->members.insert_or_assign(std::string(key.text()->view()), value);
+      made->set(heap, key.text()->view(), value);
     }
   }
   for (const auto& [name, value] : arguments.named) {
-    heap.grow(2 * sizeof(Value));
-    made->members.insert_or_assign(name, value);
+    made->set(heap, name, value);
   }
   return Value(made);
 }
@@ -311,8 +309,8 @@ Value make_dict(Heap& heap, const Value&, const Arguments& arguments) {
   }
   Dict* dict = heap.dict();
   const auto add = [&](const Value& key, const Value& value) {
-    heap.grow(4 * sizeof(Value));
-    dict->set(key, value);
+    heap.grow(Dict::kEntry);
+    dict->set(heap, key, value);
   };
   if (!arguments.positional.empty()) {
     for (const auto& [key, value] : arguments.positional[0].dict()->items) add(key, value);
@@ -352,30 +350,28 @@ constexpr Row kGlobals[] = {
 
 Value attribute(Heap& heap, const Value& value, std::string_view name) {
   if (const Undefined* undefined = value.get<Undefined>())
-    mistake("{} is undefined, and so has no '{}'", undefined->what, name);
+    mistake("{} is undefined, and so has no '{}'", undefined->what(), name);
   if (auto found = method(value, name)) return *found;
   if (const auto* loop = value.get<Loop*>()) return loop_attribute(**loop, value, name);
   if (const auto* space = value.get<Namespace*>()) {
-    const auto found = (*space)->members.find(std::string(name));
-    if (found != (*space)->members.end()) return found->second;
+    if (const Value* found = (*space)->find(heap, name)) return *found;
   }
   if (const Dict* dict = value.dict()) {
-    heap.spend(name.size());
-    if (const Value* found = dict->find(name)) return *found;
+    if (const Value* found = dict->find(heap, name)) return *found;
   }
-  return Value(Undefined{fmt::format("'{}' of a {}", name, type_name(value))});
+  return Value(Undefined("'{}' of a {}", Undefined::begin_of(name), type_name(value)));
 }
 
 Value item(Heap& heap, const Value& value, const Value& index) {
   if (const Undefined* undefined = value.get<Undefined>())
-    mistake("{} is undefined, and so has no elements", undefined->what);
+    mistake("{} is undefined, and so has no elements", undefined->what());
   if (const auto found = element(heap, value, index)) return *found;
   if (const Text* name = index.text()) {
     if (const auto found = method(value, name->view())) return *found;
     if (value.is<Namespace*>() || value.is<Loop*>()) return attribute(heap, value, name->view());
-    return Value(Undefined{fmt::format("'{}' of a {}", name->view().substr(0, 100), type_name(value))});
+    return Value(Undefined("'{}' of a {}", Undefined::begin_of(name->view()), type_name(value)));
   }
-  return Value(Undefined{fmt::format("an element of a {}", type_name(value))});
+  return Value(Undefined("an element of a {}", type_name(value)));
 }
 
 std::optional<Value> global(std::string_view name) {

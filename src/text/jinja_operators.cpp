@@ -15,7 +15,7 @@ const char* symbol(Operator op) {
 
 [[noreturn]] void no_such(Operator op, const Value& left, const Value& right) {
   for (const Value* value : {&left, &right}) {
-    if (const Undefined* undefined = value->get<Undefined>()) mistake("{} is undefined", undefined->what);
+    if (const Undefined* undefined = value->get<Undefined>()) mistake("{} is undefined", undefined->what());
   }
   mistake("'{}' of {} and {}", symbol(op), type_name(left), type_name(right));
 }
@@ -134,6 +134,7 @@ Value repeat(Heap& heap, const Value& value, Integer times) {
   if (const Text* text = value.text()) {
     if (static_cast<Integer>(text->size()) * times > static_cast<Integer>(Limits::kText))
       mistake("a string grows beyond {} MiB", Limits::kText >> 20);
+    const Heap::Held held(heap, text->memory() * static_cast<size_t>(text->empty() ? 0 : times));
     Text out;
     if (!text->empty()) {
       for (Integer i = 0; i < times; ++i) out.append(*text);
@@ -214,8 +215,7 @@ bool compare(Heap& heap, Comparator comparator, const Value& left, const Value& 
 
 std::optional<Value> element(Heap& heap, const Value& value, const Value& index) {
   if (const Dict* dict = value.dict()) {
-    heap.spend(index.is_string() ? index.text()->size() : dict->items.size());
-    const Value* found = dict->find(index);
+    const Value* found = dict->find(heap, index);
     return found == nullptr ? std::nullopt : std::optional(*found);
   }
   const auto number = small(index);
@@ -234,7 +234,7 @@ std::optional<Value> element(Heap& heap, const Value& value, const Value& index)
 Value slice(Heap& heap, const Value& value, const Value& start, const Value& stop, const Value& step) {
   const Sequence* sequence = value.sequence();
   if (!value.is_string() && (sequence == nullptr || sequence->kind > Sequence::kRange)) {
-    return Value(Undefined{fmt::format("a slice of {}", type_name(value))});
+    return Value(Undefined("a slice of {}", type_name(value)));
   }
   const auto length = static_cast<int64_t>(jinja::length(heap, value));
   const int64_t by = step.is_none() ? 1 : small(step).value_or(0);

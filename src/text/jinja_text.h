@@ -29,6 +29,7 @@ class Text {
 
   std::string_view view() const { return bytes_; }
   size_t size() const { return bytes_.size(); }
+  size_t memory() const { return bytes_.size() + ranges_.size() * sizeof(Range); }
   bool empty() const { return bytes_.empty(); }
   const std::vector<Range>& ranges() const { return ranges_; }
   bool literal_at(size_t byte) const;  // byte < size()

@@ -26,7 +26,7 @@ bool equal_items(Heap& heap, const std::vector<Value>& left, const std::vector<V
 bool equal_dicts(Heap& heap, const Dict& left, const Dict& right, int depth) {
   if (left.items.size() != right.items.size()) return false;
   for (const auto& [key, value] : left.items) {
-    const Value* other = right.find(key);
+    const Value* other = right.find(heap, key);
     if (other == nullptr || !equal(heap, value, *other, depth + 1)) return false;
   }
   return true;
@@ -40,38 +40,61 @@ bool comparable(const Sequence& a, const Sequence& b) {
 
 // ---- Dict
 
-std::optional<size_t> Dict::index_of(const Value& key) const {
-  if (const Text* text = key.text()) {
-    const auto found = strings_.find(std::string(text->view()));
-    return found == strings_.end() ? std::nullopt : std::optional(found->second);
-  }
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Value& other = items[i].first;
-    if (key.is_none() && other.is_none()) return i;
-    const auto left = as_number(key), right = as_number(other);
-    if (left && right && *left == *right) return i;
-  }
-  return std::nullopt;
+// Nothing for what is never equal to a key: containers, and a number that is none.
+std::optional<Dict::Key> Dict::key_of(const Value& value) {
+  if (value.is_none()) return Key(std::monostate());
+  if (const Text* text = value.text()) return Key(text->view());
+  if (const auto integer = as_integer(value)) return Key(*integer);
+  const double* number = value.get<double>();
+  if (number == nullptr || std::isnan(*number)) return std::nullopt;
+  const bool whole = *number == std::floor(*number) && std::abs(*number) < 0x1p127;
+  return whole ? Key(static_cast<Integer>(*number)) : Key(*number);
 }
 
-const Value* Dict::find(const Value& key) const {
-  const auto index = index_of(key);
-  return index ? &items[*index].second : nullptr;
+const Value* Dict::find(Heap& heap, const Value& key) const {
+  if (const Text* text = key.text()) return find(heap, text->view());
+  heap.spend(Limits::kItemWork);
+  const auto wanted = key_of(key);
+  const auto found = wanted ? index_.find(*wanted) : index_.end();
+  return found == index_.end() ? nullptr : &items[found->second].second;
 }
 
-const Value* Dict::find(std::string_view key) const {
-  const auto found = strings_.find(std::string(key));
-  return found == strings_.end() ? nullptr : &items[found->second].second;
+const Value* Dict::find(Heap& heap, std::string_view key) const {
+  heap.spend(Limits::kItemWork + key.size());
+  const auto found = index_.find(Key(key));
+  return found == index_.end() ? nullptr : &items[found->second].second;
 }
 
-void Dict::set(Value key, Value value) {
+void Dict::set(Heap& heap, Value key, Value value) {
   if (!is_key(key)) unsupported("a {} as the key of a dict", type_name(key));
-  if (const auto index = index_of(key)) {
-    items[*index].second = std::move(value);
+  heap.spend(Limits::kItemWork + (key.is_string() ? key.text()->size() : 0));
+  if (const auto indexed = key_of(key)) {
+    const auto [place, fresh] = index_.emplace(*indexed, items.size());
+    if (!fresh) {
+      items[place->second].second = std::move(value);
+      return;
+    }
+  }
+  items.emplace_back(std::move(key), std::move(value));
+}
+
+// ---- Namespace
+
+const Value* Namespace::find(Heap& heap, std::string_view name) const {
+  heap.spend(Limits::kItemWork + name.size());
+  const auto found = members_.find(name);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+void Namespace::set(Heap& heap, std::string_view name, Value value) {
+  heap.spend(Limits::kItemWork + name.size());
+  const auto found = members_.find(name);
+  if (found != members_.end()) {
+    found->second = std::move(value);
     return;
   }
-  if (const Text* text = key.text()) strings_.emplace(text->view(), items.size());
-  items.emplace_back(std::move(key), std::move(value));
+  heap.grow(sizeof(decltype(members_)::value_type) + 48 + name.size());  // 48: the node's links
+  members_.emplace(name, std::move(value));
 }
 
 // ---- Heap
@@ -81,15 +104,17 @@ void Heap::out_of_work() { mistake("the template does more work than rendering a
 void Heap::too_deep() { mistake("macros, loops and expressions are nested too deeply"); }
 
 void Heap::hold(size_t bytes) {
+  if (bytes > Limits::kMemory || *held_ > Limits::kMemory - bytes) {
+    mistake("the template needs more than {} MiB of memory", Limits::kMemory >> 20);
+  }
   *held_ += bytes;
-  if (*held_ > Limits::kMemory) mistake("the template needs more than {} MiB of memory", Limits::kMemory >> 20);
 }
 
 Value Heap::string(Text text) {
   if (text.size() > Limits::kText) mistake("a string grows beyond {} MiB", Limits::kText >> 20);
   constexpr size_t kOverhead = 128;  // the owner's record and the allocator's
-  const size_t bytes = kOverhead + sizeof(Text) + text.size() + text.ranges().size() * sizeof(Text::Range);
-  spend(text.size());
+  const size_t bytes = kOverhead + sizeof(Text) + text.memory();
+  spend(Limits::kItemWork + text.size());
   hold(bytes);
   return Value(Value::String(new Text(std::move(text)), [held = held_, bytes](const Text* dead) {
     *held -= bytes;
@@ -98,13 +123,14 @@ Value Heap::string(Text text) {
 }
 
 Value Heap::sequence(Sequence::Kind kind, std::vector<Value> items) {
-  spend(items.size());
+  spend((1 + items.size()) * Limits::kItemWork);
   hold(sizeof(Sequence) + items.size() * sizeof(Value));
   sequences_.push_back({kind, std::move(items), 0});
   return Value(&sequences_.back());
 }
 
 Dict* Heap::dict() {
+  spend(Limits::kItemWork);
   hold(sizeof(Dict));
   return &dicts_.emplace_back();
 }
@@ -142,7 +168,7 @@ Value Heap::from_json(const OrderedJson& json, bool literal, int depth) {
     case OrderedJson::value_t::object: {
       Dict& dict = dicts_.emplace_back();
       for (const auto& [key, value] : json.items()) {
-        dict.set(Value(std::make_shared<const Text>(key, literal)), from_json(value, literal, depth + 1));
+        dict.set(*this, Value(std::make_shared<const Text>(key, literal)), from_json(value, literal, depth + 1));
       }
       return Value(&dict);
     }
@@ -189,7 +215,7 @@ std::optional<double> as_number(const Value& value) {
 
 bool equal(Heap& heap, const Value& left, const Value& right, int depth) {
   check_depth(depth);
-  heap.spend(1);
+  heap.spend(Limits::kItemWork);
   if (left.is_undefined() || left.is_none()) return left.storage().index() == right.storage().index();
   if (const auto a = as_integer(left), b = as_integer(right); a && b) return *a == *b;
   if (const auto a = as_number(left), b = as_number(right); a && b) return *a == *b;
@@ -213,7 +239,7 @@ bool equal(Heap& heap, const Value& left, const Value& right, int depth) {
 
 bool less(Heap& heap, const Value& left, const Value& right, int depth) {
   check_depth(depth);
-  heap.spend(1);
+  heap.spend(Limits::kItemWork);
   if (const auto a = as_integer(left), b = as_integer(right); a && b) return *a < *b;
   if (const auto a = as_number(left), b = as_number(right); a && b) return *a < *b;
   if (left.is_string() && right.is_string()) {
@@ -238,8 +264,7 @@ bool contains(Heap& heap, const Value& container, const Value& value) {
   }
   if (const Dict* dict = container.dict()) {
     if (!is_key(value)) mistake("a {} cannot be a key", type_name(value));
-    heap.spend(value.is_string() ? value.text()->size() : dict->items.size());
-    return dict->find(value) != nullptr;
+    return dict->find(heap, value) != nullptr;
   }
   if (container.sequence() == nullptr && !container.is_undefined())
     mistake("'in' needs a container, found {}", type_name(container));
@@ -250,11 +275,11 @@ bool contains(Heap& heap, const Value& container, const Value& value) {
 std::vector<Value> iterate(Heap& heap, const Value& value) {
   std::vector<Value> items;
   if (Sequence* sequence = value.sequence()) {
-    heap.spend(sequence->items.size());
+    heap.spend(sequence->items.size() * Limits::kItemWork);
     items.assign(sequence->items.begin() + static_cast<std::ptrdiff_t>(sequence->walked), sequence->items.end());
     if (sequence->kind == Sequence::kGenerator) sequence->walked = sequence->items.size();
   } else if (const Dict* dict = value.dict()) {
-    heap.spend(dict->items.size());
+    heap.spend(dict->items.size() * Limits::kItemWork);
     for (const auto& item : dict->items) items.push_back(item.first);
   } else if (const Text* text = value.text()) {
     for (size_t at = 0; at < text->size();) {

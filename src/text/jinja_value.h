@@ -8,11 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -27,15 +27,27 @@ namespace r1::jinja {
 // wrap.
 __extension__ typedef __int128 Integer;
 
+class Heap;
 struct Sequence;
 struct Dict;
-struct Namespace;
+class Namespace;
 struct Loop;
 struct Closure;  // a macro and the scope it was defined in: the interpreter's
 struct Function;
 
-struct Undefined {
-  std::string what;  // what was looked for, for errors: "'x' is undefined"
+// Carries what was looked for, for errors: "'x' is undefined". Of a name as long as a template cares to make it, the
+// beginning. Copies share it.
+class Undefined {
+ public:
+  template <typename... Args>
+  explicit Undefined(fmt::format_string<Args...> format, Args&&... args)
+      : what_(std::make_shared<const std::string>(fmt::format(format, std::forward<Args>(args)...))) {}
+  static std::string_view begin_of(std::string_view name) { return name.substr(0, 100); }
+
+  const std::string& what() const { return *what_; }
+
+ private:
+  std::shared_ptr<const std::string> what_;
 };
 struct None {};
 
@@ -92,20 +104,31 @@ struct Sequence {
   size_t walked = 0;  // of a generator: items before this one are gone
 };
 
-// In order of insertion. Keys are strings, numbers, bools or none.
+// In order of insertion. Keys are strings, numbers, bools or none; numbers of equal value are one key. Looking up and
+// setting count as work; whoever sets holds kEntry of memory, but for the input's own dicts.
 struct Dict {
+  static constexpr size_t kEntry = 4 * sizeof(Value) + 80;  // bytes: `items` grows by doubling; the index has a node
+
   std::vector<std::pair<Value, Value>> items;
-  const Value* find(const Value& key) const;
-  const Value* find(std::string_view key) const;
-  void set(Value key, Value value);
+  const Value* find(Heap& heap, const Value& key) const;
+  const Value* find(Heap& heap, std::string_view key) const;
+  void set(Heap& heap, Value key, Value value);
 
  private:
-  std::unordered_map<std::string, size_t> strings_;  // string key -> index
-  std::optional<size_t> index_of(const Value& key) const;
+  // Ordered, not hashed: no choice of keys makes it slow. Strings are views of the keys in `items`.
+  using Key = std::variant<std::monostate, Integer, double, std::string_view>;
+  static std::optional<Key> key_of(const Value& value);
+
+  std::map<Key, size_t> index_;
 };
 
-struct Namespace {
-  std::unordered_map<std::string, Value> members;
+class Namespace {
+ public:
+  const Value* find(Heap& heap, std::string_view name) const;
+  void set(Heap& heap, std::string_view name, Value value);
+
+ private:
+  std::map<std::string, Value, std::less<>> members_;
 };
 
 // The variable `loop` inside a for. A template may keep it beyond the loop's end; then its items are gone.
@@ -118,8 +141,6 @@ struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
 };
-
-class Heap;
 
 // A global function, or a method bound to its value.
 struct Function {
@@ -147,9 +168,27 @@ class Heap {
   Value tuple(std::vector<Value> items) { return sequence(Sequence::kTuple, std::move(items)); }
   Dict* dict();
   Namespace* make_namespace();
-  Loop* loop(std::vector<Value> items);
-  // To be called before a container grows by one.
-  void grow(size_t bytes = sizeof(Value)) { hold(bytes); }
+  Loop* loop(std::vector<Value> items);  // the items are counted by who drops them
+  // To be called before a container grows by so many bytes. Containers live until the rendering ends.
+  void grow(size_t bytes) { hold(bytes); }
+
+  // Memory that is needed until the end of a C++ block in which more of the template may run.
+  class Held {
+   public:
+    explicit Held(Heap& heap, size_t bytes = 0) : heap_(heap) { grow(bytes); }
+    ~Held() { *heap_.held_ -= bytes_; }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+
+    void grow(size_t bytes) {
+      heap_.hold(bytes);
+      bytes_ += bytes;
+    }
+
+   private:
+    Heap& heap_;
+    size_t bytes_ = 0;
+  };
 
   // Whatever recurses while a template runs holds one.
   class Level {
