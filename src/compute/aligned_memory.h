@@ -13,8 +13,8 @@ namespace r1 {
 void* allocate_memory(size_t bytes);
 void release_memory(void* memory, size_t bytes) noexcept;  // `bytes` as asked for
 
-// Has the system back every page now, so that what was planned is taken from the start and no fault comes later. What is
-// in the memory stays.
+// Has the system back every page now, so that what was planned is taken from the start and no fault comes later. What
+// is in the memory stays.
 void touch_pages(void* memory, size_t bytes);
 
 // Memory that grows on demand and never shrinks; growing forgets what was in it.

@@ -1,9 +1,10 @@
 // Backend: one device's memory and kernels. The narrow waist of the house: ops/ above it know no device, kernels below
 // know no model.
 //
-// Kernels are handed valid shapes by ops/ and do not throw. Matrices of activations are F32, row-major, rows may be
-// strided. The reference backend (reference.h) implements everything in plain loops with double sums: it is the
-// specification that every other backend is judged by.
+// Kernels are handed valid shapes by ops/ and throw nothing, but for one thing: what they keep for themselves grows
+// with the calls, and where it cannot, that is an Error(kOutOfMemory). Within what reserve() was told they take no
+// memory at all. Matrices of activations are F32, row-major, rows may be strided. The reference backend (reference.h)
+// implements everything in plain loops with double sums: it is the specification that every other backend is judged by.
 //
 // The promise all backends keep (decisions.md 3): the numbers of a row depend on that row, its own keys and the weights
 // alone: not on how many rows there are, on the order of rows, on the number of threads, or on how a sequence was cut
@@ -49,6 +50,7 @@ enum class RopePairing : uint8_t { Half, Interleaved };  // element i with i + n
 
 // Positions per page of the KV cache; fixed (decisions.md 3).
 inline constexpr int kPagePositions = 64;
+constexpr int64_t pages_for(int64_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
 
 // What one layer keeps per position. Value inside key (MLA absorbed): the value is the first value_dim numbers of the
 // key.
@@ -82,6 +84,12 @@ struct RouterRule {
   float factor = 1;
 };
 
+// What kernels keep for themselves from call to call, beside the memory they are handed.
+struct ScratchBytes {
+  size_t linear = 0, attention = 0;
+  size_t total() const { return linear + attention; }
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -91,9 +99,19 @@ class Backend {
   virtual int threads() const = 0;
 
   // ---- memory ----
-  // 64-byte aligned (large blocks: 2 MB aligned, huge pages where they can be had); zeroed; throws Error(kOutOfMemory).
+  // Zeroed, 64-byte aligned (large blocks: 2 MB aligned, huge pages where they can be had). The host may read and write
+  // it at any time between two calls of kernels: weights are decoded into it, positions and routes are told in it,
+  // logits are read from it. The system may back its pages no sooner than they are touched (touch_pages in
+  // aligned_memory.h). Throws Error(kOutOfMemory).
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* memory, size_t bytes) noexcept = 0;
+
+  // What linear() will need for such a call, or less, whatever the types of the weights and where the x lie; and
+  // attention() for calls of up to so many rows of sequences of up to so many positions. For plans, and for reserve().
+  virtual size_t linear_scratch_bytes(std::span<const Projection> projections, Precision precision) const = 0;
+  virtual size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows, int64_t positions) const = 0;
+  // Takes that much, touched. Throws Error(kOutOfMemory).
+  virtual void reserve(const ScratchBytes& scratch) = 0;
 
   // Lays a stored matrix out for this backend. `stored.values` may be forgotten afterwards if the result's `values` is
   // empty.
@@ -143,8 +161,9 @@ class Backend {
                          std::span<const SequenceRows> sequences) = 0;
 };
 
-// "cpu" (threads 0: all physical cores) or "reference". R1_ISA=reference makes "cpu" the reference backend; R1_ISA=avx2
-// and the like force a kernel set. Throws Error(kUsage) for an unknown name or a set that this machine cannot run.
+// "cpu" (threads 0: all physical cores), "reference", "cuda" (device 0) or "cuda:N", where the program was built with
+// it and there is such a device. R1_ISA=reference makes "cpu" the reference backend; R1_ISA=avx2 and the like force a
+// kernel set. Throws Error(kUsage) for an unknown name or a set that this machine cannot run.
 std::unique_ptr<Backend> open_backend(std::string_view name, int threads = 0);
 
 // Names of the kernel sets this machine can run, slowest first ("reference", "generic", "avx2", …).

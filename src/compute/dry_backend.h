@@ -1,5 +1,5 @@
-// DryBackend: a backend that computes nothing. A pass on it takes exactly the arena memory that a real one would: the
-// plan.
+// DryBackend: a backend that computes nothing. A pass on it takes exactly the arena memory that it would take on the
+// backend it stands for, and it notes what the kernels there would keep for themselves: the plan.
 #pragma once
 
 #include "compute/backend.h"
@@ -8,12 +8,20 @@ namespace r1 {
 
 class DryBackend final : public Backend {
  public:
+  // Stands for `real`, in passes over sequences of up to `positions` positions.
+  DryBackend(const Backend& real, int64_t positions) : real_(&real), positions_(positions) {}
+
+  const ScratchBytes& scratch() const { return scratch_; }  // of the calls so far
+
   std::string name() const override { return "dry"; }
   std::string kernel_set() const override { return "dry"; }
   int threads() const override { return 1; }
 
   void* allocate(size_t bytes) override;
   void release(void* memory, size_t bytes) noexcept override;
+  size_t linear_scratch_bytes(std::span<const Projection>, Precision) const override { return 0; }
+  size_t attention_scratch_bytes(const AttentionShape&, int64_t, int64_t) const override { return 0; }
+  void reserve(const ScratchBytes&) override {}
   Weight pack(Weight stored) override { return stored; }
   size_t packed_bytes(DType, int64_t, int64_t) const override { return 0; }
 
@@ -24,12 +32,17 @@ class DryBackend final : public Backend {
   void rope(Tensor, std::span<const int32_t>, Tensor, int, int, int, int, RopePairing) override {}
   void gather_rows(Tensor, Tensor, std::span<const int32_t>) override {}
   void combine_rows(Tensor, Tensor, std::span<const int32_t>, std::span<const float>, int) override {}
-  void linear(std::span<const Projection>, Precision) override {}
+  void linear(std::span<const Projection> projections, Precision precision) override;
   // Every row to the first experts: how rows are spread changes no sizes.
   void route(Tensor, Tensor, const RouterRule& rule, std::span<int32_t> experts, std::span<float>) override;
   size_t kv_block_bytes(const KvShape&) const override { return 64; }
   void store_kv(const KvShape&, Tensor, Tensor, std::span<const SequenceRows>) override {}
-  void attention(Tensor, Tensor, const AttentionShape&, std::span<const SequenceRows>) override {}
+  void attention(Tensor out, Tensor, const AttentionShape& shape, std::span<const SequenceRows>) override;
+
+ private:
+  const Backend* real_;
+  int64_t positions_;
+  ScratchBytes scratch_;
 };
 
 }  // namespace r1

@@ -12,13 +12,8 @@
 namespace r1 {
 namespace {
 
-int64_t cache_positions(const EngineOptions& options) {
-  const int64_t wanted = std::max(options.cache_positions, options.context);
-  return (wanted + kPagePositions - 1) / kPagePositions * kPagePositions;
-}
-
 int32_t cache_pages(const EngineOptions& options) {
-  return static_cast<int32_t>(cache_positions(options) / kPagePositions);
+  return static_cast<int32_t>(pages_for(std::max(options.cache_positions, options.context)));
 }
 
 // A limit of 0 would have the scheduler wait for ever.
@@ -48,7 +43,7 @@ struct Engine::State {
         cache(backend, decoder->kv_shape(), decoder->kv_layers(), cache_pages(options)),
         pool(cache.pages()),
         scheduler(pool, options),
-        runner(*decoder, backend, cache, planned_activation_bytes(decoder->config(), decoder->options(), options)),
+        runner(*decoder, backend, cache, plan_pass(decoder->config(), decoder->options(), backend, options)),
         sampler(allowed_tokens(*tokenizer, decoder->config().vocabulary)) {}
 
   const Decoder* decoder;
@@ -272,10 +267,10 @@ size_t Engine::planned_cache_bytes(const ModelConfig& config, const DecoderOptio
          static_cast<size_t>(cache_pages(options));
 }
 
-size_t Engine::planned_activation_bytes(const ModelConfig& config, const DecoderOptions& decoder,
-                                        const EngineOptions& options) {
+PassPlan Engine::plan_pass(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend,
+                           const EngineOptions& options) {
   const int64_t rows = std::min<int64_t>(options.max_rows, options.context * options.max_sequences);
-  return r1::planned_activation_bytes(config, decoder, rows, std::min<int64_t>(rows, Runner::kLogitRows));
+  return r1::plan_pass(config, decoder, backend, rows, options.context, std::min<int64_t>(rows, Runner::kLogitRows));
 }
 
 }  // namespace r1

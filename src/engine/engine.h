@@ -43,21 +43,23 @@ class Engine {
   ~Engine();
 
   RequestId submit(Request request);  // returns at once; the request waits until there are pages for it
-  std::vector<Event> step();          // one forward pass; at most one event per running sequence
-  bool idle() const;                  // nothing waits or runs
-  void cancel(RequestId id);          // ends it: one last event with FinishReason::Cancelled, none after
+  // One forward pass; at most one event per running sequence. All that it needs was taken when the engine was made, but
+  // for the answers' own tokens and text; should that be refused (std::bad_alloc), the pass is lost and with it the
+  // engine: it may only be destroyed.
+  std::vector<Event> step();
+  bool idle() const;          // nothing waits or runs
+  void cancel(RequestId id);  // ends it: one last event with FinishReason::Cancelled, none after
   // The weights have changed: nothing that was computed before is shared any more. Requests that run go on with the
   // keys and values that they have; cancel those for which that is not wanted. Not while step() runs.
   void forget_cache();
 
   const EngineStats& stats() const;
 
-  // Bytes the engine will take for a decoder of this config, for plans: its pages, and the activations of its largest
-  // pass.
+  // What the engine takes when it is made for a decoder of this config: its pages, and all that its largest pass needs.
   static size_t planned_cache_bytes(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend,
                                     const EngineOptions& options);
-  static size_t planned_activation_bytes(const ModelConfig& config, const DecoderOptions& decoder,
-                                         const EngineOptions& options);
+  static PassPlan plan_pass(const ModelConfig& config, const DecoderOptions& decoder, const Backend& backend,
+                            const EngineOptions& options);
 
  private:
   struct State;

@@ -243,7 +243,7 @@ TEST_F(EngineDeathTest, OptionsBelowOneAreABug) {
 // Many short sequences fill a pass that one of them could not.
 TEST_F(EngineTest, PlansPassesOfManySequences) {
   const auto planned = [&](EngineOptions options) {
-    return Engine::planned_activation_bytes(model_->config(), DecoderOptions::exact(), options);
+    return Engine::plan_pass(model_->config(), DecoderOptions::exact(), model_->backend(), options).activations;
   };
   const EngineOptions crowd{.context = 64, .max_sequences = 4, .max_rows = 512},
       one{.context = 256, .max_sequences = 1, .max_rows = 512},

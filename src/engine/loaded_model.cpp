@@ -162,7 +162,8 @@ MemoryPlan LoadedModel::plan(const EngineOptions& options) {
   MemoryPlan plan;
   plan.weights = planned_weight_bytes(*parts_->source, parts_->config, backend(), decoder);
   plan.cache = Engine::planned_cache_bytes(parts_->config, decoder, backend(), options);
-  plan.activations = Engine::planned_activation_bytes(parts_->config, decoder, options);
+  const PassPlan pass = Engine::plan_pass(parts_->config, decoder, backend(), options);
+  plan.activations = pass.activations + pass.scratch.total();
   plan.tokenizer = parts_->tokenizer.memory_bytes();
   plan.program = kProgramBytes;
   return plan;

@@ -23,9 +23,9 @@ Tokenizer open_tokenizer(const std::filesystem::path& model);
 
 // What a model will take, told before anything is loaded.
 struct MemoryPlan {
-  size_t weights = 0;  // as packed
-  size_t cache = 0;    // pages for the context
-  size_t activations = 0;
+  size_t weights = 0;      // as packed
+  size_t cache = 0;        // pages for the context
+  size_t activations = 0;  // of the largest pass, and what its kernels keep for themselves
   size_t tokenizer = 0;
   size_t program = 0;  // the process itself
   size_t total() const { return weights + cache + activations + tokenizer + program; }

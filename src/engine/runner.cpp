@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "ops/batch.h"
+#include "ops/rows.h"
+
 namespace r1 {
 namespace {
 
@@ -43,9 +46,8 @@ void Runner::run(std::span<const Turn> turns, const std::function<void(const Wan
   for (size_t begin = 0; begin < rows.size(); begin += kLogitRows) {
     const size_t count = std::min<size_t>(kLogitRows, rows.size() - begin);
     arena_.rewind(mark);
-    const Tensor some = arena_.tensor({static_cast<int64_t>(count), hidden.cols()});
-    backend_->gather_rows(some, hidden, std::span<const int32_t>(rows).subspan(begin, count));
-    const Tensor logits = decoder_->logits(pass, some);
+    const Tensor logits =
+        decoder_->logits(pass, gather_rows(pass, hidden, std::span<const int32_t>(rows).subspan(begin, count)));
     for (size_t i = 0; i < count; ++i) {
       use(wanted[begin + i], {logits.f32(static_cast<int64_t>(i)), static_cast<size_t>(logits.cols())});
     }

@@ -1,11 +1,11 @@
 // Runner: turns -> one Batch -> the decoder -> logits, handed out row by row.
 #pragma once
 
-#include <cstring>
 #include <functional>
 #include <span>
 #include <vector>
 
+#include "compute/aligned_memory.h"
 #include "engine/scheduler.h"
 #include "models/decoder.h"
 
@@ -13,12 +13,13 @@ namespace r1 {
 
 class Runner {
  public:
-  // `activation_bytes`: what the largest pass will need (planned_activation_bytes), taken at once.
-  Runner(const Decoder& decoder, Backend& backend, KvCache& cache, size_t activation_bytes)
+  // `largest`: what the largest pass will need, taken at once.
+  Runner(const Decoder& decoder, Backend& backend, KvCache& cache, const PassPlan& largest)
       : decoder_(&decoder), backend_(&backend), cache_(&cache), arena_(backend) {
-    arena_.reserve(activation_bytes);
-    std::memset(arena_.take(activation_bytes), 0, activation_bytes);  // touched now, as the pages are
+    arena_.reserve(largest.activations);
+    touch_pages(arena_.take(largest.activations), largest.activations);  // now, as the pages are
     arena_.reset();
+    backend.reserve(largest.scratch);
   }
 
   // One row whose logits somebody wants: the row of `turn` that stands at `position`.

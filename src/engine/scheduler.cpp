@@ -3,11 +3,6 @@
 #include <algorithm>
 
 namespace r1 {
-namespace {
-
-int64_t pages_for(int64_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
-
-}  // namespace
 
 std::vector<Turn> Scheduler::schedule() {
   std::vector<Turn> turns;

@@ -158,8 +158,8 @@ size_t planned_weight_bytes(const WeightSource& source, const ModelConfig& confi
   return check.packed_bytes();
 }
 
-size_t planned_activation_bytes(const ModelConfig& config, const DecoderOptions& options, int64_t rows,
-                                int64_t wanted) {
+PassPlan plan_pass(const ModelConfig& config, const DecoderOptions& options, const Backend& backend, int64_t rows,
+                   int64_t positions, int64_t wanted) {
   // Layers give back what they take, so one of each kind says it all.
   ModelConfig small = config;
   small.moe_layer.clear();
@@ -172,14 +172,14 @@ size_t planned_activation_bytes(const ModelConfig& config, const DecoderOptions&
   WeightBinder shapes = WeightBinder::shapes();
   const Decoder decoder(std::make_unique<Decoder::Weights>(shapes, small, options));
 
-  DryBackend backend;
-  Arena arena(backend);
-  Pass pass{.backend = backend, .arena = arena, .precision = options.precision};
+  DryBackend dry(backend, positions);
+  Arena arena(dry);
+  Pass pass{.backend = dry, .arena = arena, .precision = options.precision};
   Batch batch;
   const std::vector<int32_t> ids(static_cast<size_t>(rows), 0);
   batch.append(ids, 0, {}, static_cast<int32_t>(wanted));
   decoder.forward(pass, batch);
-  return arena.peak();
+  return {arena.peak(), dry.scratch()};
 }
 
 }  // namespace r1

@@ -31,11 +31,16 @@ KvShape kv_shape(const ModelConfig& config, const DecoderOptions& options);
 int kv_layers(const ModelConfig& config, const DecoderOptions& options);
 
 // Plans, before anything is loaded. Weights: as packed by this backend, plus what is decoded; throws as the constructor
-// does. Activations: the arena of a forward() of `rows` rows of which `wanted` want logits, scratch pages of a pass
-// without cache apart.
+// does. A pass: a forward() of `rows` rows, of sequences of up to `positions` positions, of which `wanted` want logits;
+// pages of a pass without cache apart.
+struct PassPlan {
+  size_t activations = 0;  // of its arena
+  ScratchBytes scratch;    // of its kernels
+};
 size_t planned_weight_bytes(const WeightSource& source, const ModelConfig& config, const Backend& backend,
                             const DecoderOptions& options);
-size_t planned_activation_bytes(const ModelConfig& config, const DecoderOptions& options, int64_t rows, int64_t wanted);
+PassPlan plan_pass(const ModelConfig& config, const DecoderOptions& options, const Backend& backend, int64_t rows,
+                   int64_t positions, int64_t wanted);
 
 class Decoder {
  public:
@@ -71,7 +76,7 @@ class Decoder {
   struct Weights;
   explicit Decoder(std::unique_ptr<Weights> weights);
   friend size_t planned_weight_bytes(const WeightSource&, const ModelConfig&, const Backend&, const DecoderOptions&);
-  friend size_t planned_activation_bytes(const ModelConfig&, const DecoderOptions&, int64_t, int64_t);
+  friend PassPlan plan_pass(const ModelConfig&, const DecoderOptions&, const Backend&, int64_t, int64_t, int64_t);
 
   std::unique_ptr<Weights> weights_;
 };

@@ -200,7 +200,7 @@ TEST_P(Plans, WeightsAndActivationsAreWhatTheyBecome) {
       Batch batch;
       batch.append(ids, 0, pages, 10);
       decoder.forward(pass, batch);
-      const auto planned = static_cast<double>(planned_activation_bytes(config, options, 100, 10));
+      const auto planned = static_cast<double>(plan_pass(config, options, *backend, 100, 128, 10).activations);
       EXPECT_NEAR(static_cast<double>(arena.peak()) / planned, 1, 0.01);
     }
   }
@@ -226,12 +226,15 @@ TEST(PlansOfR1, Activations) {
   config.expert_ffn = 2048;
   config.shared_experts = 1;
   config.moe_layer.assign(61, true);
-  const size_t one = planned_activation_bytes(config, DecoderOptions{}, 1, 1);
+  const auto cpu = open_backend("cpu", 2);
+  const size_t one = plan_pass(config, DecoderOptions{}, *cpu, 1, 4096, 1).activations;
   EXPECT_GT(one, 129280 * sizeof(float));  // the logits alone
   EXPECT_LT(one, size_t{2} << 20);
-  const size_t many = planned_activation_bytes(config, DecoderOptions{}, 512, 1);
-  EXPECT_GT(many, size_t{128} << 20);
-  EXPECT_LT(many, size_t{1} << 30);
+  const PassPlan many = plan_pass(config, DecoderOptions{}, *cpu, 512, 4096, 1);
+  EXPECT_GT(many.activations, size_t{128} << 20);
+  EXPECT_LT(many.activations, size_t{1} << 30);
+  EXPECT_GT(many.scratch.total(), size_t{1} << 20);
+  EXPECT_LT(many.scratch.total(), size_t{512} << 20);
 }
 
 }  // namespace

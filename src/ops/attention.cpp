@@ -5,7 +5,7 @@ namespace r1 {
 PagedRows::PagedRows(Pass& pass, const Batch& batch, const KvShape& shape) : cache_(pass.cache), shape_(shape) {
   std::vector<size_t> first_page;
   for (const Batch::Sequence& s : batch.sequences) {
-    const auto needed = static_cast<size_t>((int64_t{s.position} + s.rows + kPagePositions - 1) / kPagePositions);
+    const auto needed = static_cast<size_t>(pages_for(int64_t{s.position} + s.rows));
     R1_CHECK(s.pages.empty() == (cache_ == nullptr), "{} pages, cache: {}", s.pages.size(), cache_ != nullptr);
     first_page.push_back(blocks_.size());
     blocks_.resize(blocks_.size() + needed);

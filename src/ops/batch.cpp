@@ -21,7 +21,7 @@ void Batch::check(int64_t vocabulary) const {
   for (const Sequence& s : sequences) {
     R1_CHECK(s.row == next_row && s.rows > 0 && s.position >= 0, "rows {} + {} at {}, expected row {}", s.row, s.rows,
              s.position, next_row);
-    const int64_t pages_needed = (int64_t{s.position} + s.rows + kPagePositions - 1) / kPagePositions;
+    const int64_t pages_needed = pages_for(int64_t{s.position} + s.rows);
     R1_CHECK(s.pages.empty() ? s.position == 0 : static_cast<int64_t>(s.pages.size()) >= pages_needed,
              "{} pages for {} rows from position {}", s.pages.size(), s.rows, s.position);
     next_row += s.rows;

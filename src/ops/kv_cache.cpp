@@ -1,6 +1,6 @@
 #include "ops/kv_cache.h"
 
-#include <cstring>
+#include "compute/aligned_memory.h"
 
 namespace r1 {
 
@@ -13,7 +13,7 @@ KvCache::KvCache(Backend& backend, KvShape shape, int layers, int32_t pages)
   R1_CHECK(pages > 0 && layers > 0, "{} pages of {} layers", pages, layers);
   const size_t bytes = page_bytes_ * static_cast<size_t>(pages_);
   memory_ = static_cast<std::byte*>(backend_->allocate(bytes));
-  std::memset(memory_, 0, bytes);  // taken now: a plan that holds from the start, and no page faults while answering
+  touch_pages(memory_, bytes);  // taken now: a plan that holds from the start, and no page faults while answering
 }
 
 KvCache::~KvCache() { backend_->release(memory_, page_bytes_ * static_cast<size_t>(pages_)); }

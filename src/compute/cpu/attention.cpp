@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kPartPositions = 1024;  // decisions.md 3: where work over positions may be cut
 constexpr int64_t kPartPages = kPartPositions / kPagePositions;
 constexpr int kGroupedPanels = 8, kAbsorbedPanels = 2;  // per item, at most: what the pages then serve from near caches
+constexpr int64_t kRangesPerThread = 4;                 // more of them are work enough without cutting
 constexpr int64_t kMostPartBytes = int64_t{256} << 20;  // of states waiting to be merged
 
 // Queries [first, last) of one kv head of a sequence, counted row by row and in a row head by head.
@@ -31,27 +32,42 @@ struct Item {
 
 size_t line_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+const AttentionLayout& layout_of(const AttentionShape& shape, const AttentionKernels& kernels) {
+  return kernels.layouts[shape.kv.value_in_key][shape.kv.dtype == DType::BF16];
+}
+
+// Of a range.
+int64_t most_queries(const AttentionShape& shape, const AttentionLayout& layout) {
+  return int64_t{layout.queries} * (shape.kv.value_in_key ? kAbsorbedPanels : kGroupedPanels);
+}
+
+// Panels, what prepare_page may fill, and two states for each of a range's queries.
+size_t thread_bytes(const AttentionShape& shape, const AttentionLayout& layout, int64_t queries) {
+  const KvShape& kv = shape.kv;
+  const auto panels = static_cast<size_t>((queries + layout.queries - 1) / layout.queries);
+  const size_t states = static_cast<size_t>(2 * queries * state_floats(kv.value_dim)) * sizeof(float);
+  return panels * line_up(layout.panel_bytes(kv.key_dim)) + line_up(layout.scratch_bytes(kv.key_dim, kv.value_dim)) +
+         line_up(states);
+}
+
 // One call of attention.
 class Attention {
  public:
   Attention(Tensor out, Tensor q, const AttentionShape& shape, std::span<const SequenceRows> sequences,
-            const Kernels& kernels, ThreadPool& pool, AttentionScratch& scratch)
+            const Kernels& kernels, ThreadPool& pool, ScratchMemory& scratch)
       : out_(out),
         q_(q),
         shape_(shape),
         kernels_(kernels.attention),
-        layout_(kernels_.layouts[shape.kv.value_in_key][shape.kv.dtype == DType::BF16]),
+        layout_(layout_of(shape, kernels_)),
         pool_(pool),
-        scratch_(scratch),
         group_(shape.heads / shape.kv.kv_heads),
         state_floats_(state_floats(shape.kv.value_dim)) {
     cut_ranges(sequences);
-    cut_items();
+    cut_items(scratch);
   }
 
   void run() {
-    const size_t bytes = thread_bytes();
-    for (int t = 0; t < pool_.threads(); ++t) scratch_.threads[static_cast<size_t>(t)].reserve(bytes);
     if (items_.size() <= 1) {
       for (const Item& item : items_) attend(item, 0);
       return merge_parts(0, 1);
@@ -70,8 +86,7 @@ class Attention {
   int64_t width(const Range& range) const { return range.last - range.first; }
 
   void cut_ranges(std::span<const SequenceRows> sequences);
-  void cut_items();
-  size_t thread_bytes() const;
+  void cut_items(ScratchMemory& scratch);
   void make_panels(const Range& range, std::byte* panels) const;
   void attend(const Item& item, int thread);
   void attend_part(const Range& range, int64_t part, const std::byte* panels, std::byte* page_scratch,
@@ -85,7 +100,8 @@ class Attention {
   const AttentionKernels& kernels_;
   const AttentionLayout& layout_;
   ThreadPool& pool_;
-  AttentionScratch& scratch_;
+  std::byte* memory_ = nullptr;  // thread_bytes_ for each thread
+  size_t thread_bytes_ = 0;
   const int64_t group_, state_floats_;
   int64_t most_queries_ = 0;  // of a range
   bool split_ = false;        // the parts of a range are items of their own
@@ -98,7 +114,7 @@ void Attention::cut_ranges(std::span<const SequenceRows> sequences) {
   int64_t queries = 0;
   for (const SequenceRows& sequence : sequences) queries += sequence.rows * shape_.heads;
   const int64_t panel = layout_.queries;
-  const int64_t most = panel * (shape_.kv.value_in_key ? kAbsorbedPanels : kGroupedPanels);
+  const int64_t most = most_queries(shape_, layout_);
   const int64_t share = queries / (2 * pool_.threads()) / panel * panel;
   most_queries_ = std::clamp(share, panel, most);
   for (const SequenceRows& sequence : sequences) {
@@ -112,16 +128,19 @@ void Attention::cut_ranges(std::span<const SequenceRows> sequences) {
 }
 
 // Few ranges at depth are cut into their parts, so that there is work for all threads. The costliest items go first.
-void Attention::cut_items() {
+void Attention::cut_items(ScratchMemory& scratch) {
   int64_t states = 0, parts = 0;
   for (const Range& range : ranges_) {
     states += parts_of(range) * width(range);
     parts = std::max(parts, parts_of(range));
   }
   const auto bytes = states * state_floats_ * static_cast<int64_t>(sizeof(float));
-  split_ = pool_.threads() > 1 && parts > 1 && static_cast<int64_t>(ranges_.size()) < 4 * pool_.threads() &&
-           bytes <= kMostPartBytes;
-  auto* part_states = split_ ? reinterpret_cast<float*>(scratch_.parts.reserve(static_cast<size_t>(bytes))) : nullptr;
+  split_ = pool_.threads() > 1 && parts > 1 &&
+           static_cast<int64_t>(ranges_.size()) < kRangesPerThread * pool_.threads() && bytes <= kMostPartBytes;
+  thread_bytes_ = thread_bytes(shape_, layout_, most_queries_);
+  const size_t of_threads = thread_bytes_ * static_cast<size_t>(pool_.threads());
+  memory_ = scratch.reserve(of_threads + (split_ ? static_cast<size_t>(bytes) : 0));
+  auto* part_states = reinterpret_cast<float*>(memory_ + of_threads);
   for (Range& range : ranges_) {
     const int64_t count = parts_of(range), positions = position_of(range, range.last - 1) + 1;
     if (!split_) {
@@ -136,13 +155,6 @@ void Attention::cut_items() {
     }
   }
   std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.cost > b.cost; });
-}
-
-size_t Attention::thread_bytes() const {
-  const auto panels = static_cast<size_t>((most_queries_ + layout_.queries - 1) / layout_.queries);
-  const size_t states = static_cast<size_t>(2 * most_queries_ * state_floats_) * sizeof(float);
-  return panels * line_up(layout_.panel_bytes(shape_.kv.key_dim)) + line_up(states) +
-         line_up(layout_.scratch_bytes(shape_.kv.key_dim, shape_.kv.value_dim));
 }
 
 void Attention::make_panels(const Range& range, std::byte* panels) const {
@@ -162,7 +174,7 @@ void Attention::make_panels(const Range& range, std::byte* panels) const {
 
 void Attention::attend(const Item& item, int thread) {
   const Range& range = *item.range;
-  std::byte* panels = scratch_.threads[static_cast<size_t>(thread)].reserve(0);
+  std::byte* panels = memory_ + thread_bytes_ * static_cast<size_t>(thread);
   const auto count = (width(range) + layout_.queries - 1) / layout_.queries;
   std::byte* page_scratch = panels + static_cast<size_t>(count) * line_up(layout_.panel_bytes(shape_.kv.key_dim));
   auto* total =
@@ -266,8 +278,19 @@ void store_kv(const KvShape& shape, Tensor keys, Tensor values, std::span<const 
 }
 
 void attention(Tensor out, Tensor q, const AttentionShape& shape, std::span<const SequenceRows> sequences,
-               const Kernels& kernels, ThreadPool& pool, AttentionScratch& scratch) {
+               const Kernels& kernels, ThreadPool& pool, ScratchMemory& scratch) {
   Attention(out, q, shape, sequences, kernels, pool, scratch).run();
+}
+
+size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows, int64_t positions, const Kernels& kernels,
+                               int threads) {
+  const AttentionLayout& layout = layout_of(shape, kernels.attention);
+  const int64_t most = most_queries(shape, layout), parts = (positions + kPartPositions - 1) / kPartPositions;
+  const size_t of_threads = thread_bytes(shape, layout, most) * static_cast<size_t>(threads);
+  if (threads == 1 || parts <= 1) return of_threads;
+  const int64_t queries = std::min(rows * shape.heads, kRangesPerThread * threads * most);
+  const int64_t state_bytes = state_floats(shape.kv.value_dim) * static_cast<int64_t>(sizeof(float));
+  return of_threads + static_cast<size_t>(std::min(kMostPartBytes, queries * parts * state_bytes));
 }
 
 }  // namespace r1

@@ -14,8 +14,7 @@ constexpr int64_t kWorthThreads = 1 << 15;
 
 }  // namespace
 
-CpuBackend::CpuBackend(const Kernels& kernels, int threads)
-    : kernels_(kernels), pool_(threads), attention_scratch_(pool_.threads()) {}
+CpuBackend::CpuBackend(const Kernels& kernels, int threads) : kernels_(kernels), pool_(threads) {}
 
 void CpuBackend::for_rows(int64_t rows, int64_t work, FunctionRef<void(int64_t)> body) {
   const auto range = [&](int64_t begin, int64_t end) {
@@ -26,6 +25,19 @@ void CpuBackend::for_rows(int64_t rows, int64_t work, FunctionRef<void(int64_t)>
   } else {
     range(0, rows);
   }
+}
+
+size_t CpuBackend::linear_scratch_bytes(std::span<const Projection> projections, Precision precision) const {
+  return r1::linear_scratch_bytes(projections, precision, kernels_, pool_.threads());
+}
+
+size_t CpuBackend::attention_scratch_bytes(const AttentionShape& shape, int64_t rows, int64_t positions) const {
+  return r1::attention_scratch_bytes(shape, rows, positions, kernels_, pool_.threads());
+}
+
+void CpuBackend::reserve(const ScratchBytes& scratch) {
+  linear_scratch_.reserve(scratch.linear, kernels_, pool_.threads());
+  touch_pages(attention_scratch_.reserve(scratch.attention), attention_scratch_.size());
 }
 
 Weight CpuBackend::pack(Weight stored) { return pack_weight(stored, pool_); }

@@ -19,6 +19,10 @@ class CpuBackend : public ReferenceBackend {
   std::string kernel_set() const override { return kernels_.name; }
   int threads() const override { return pool_.threads(); }
 
+  size_t linear_scratch_bytes(std::span<const Projection> projections, Precision precision) const override;
+  size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows, int64_t positions) const override;
+  void reserve(const ScratchBytes& scratch) override;
+
   Weight pack(Weight stored) override;
   size_t packed_bytes(DType dtype, int64_t rows, int64_t cols) const override;
 
@@ -47,7 +51,7 @@ class CpuBackend : public ReferenceBackend {
   const Kernels& kernels_;
   ThreadPool pool_;
   LinearScratch linear_scratch_;
-  AttentionScratch attention_scratch_;
+  ScratchMemory attention_scratch_;
 };
 
 }  // namespace r1

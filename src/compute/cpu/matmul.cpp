@@ -1,6 +1,10 @@
 #include "compute/cpu/matmul.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "base/error.h"
@@ -57,23 +61,12 @@ size_t find_or_add(Round& round, Panels panels) {
   return round.panels.size() - 1;
 }
 
-void check(const Projection& projection) {
-  const Weight& weight = *projection.weight;
-  R1_CHECK(projection.x.cols() == weight.cols && projection.y.cols() == weight.rows &&
-               projection.x.rows() == projection.y.rows(),
-           "x {}, weight [{}, {}], y {}", projection.x.shape_text(), weight.rows, weight.cols,
-           projection.y.shape_text());
-  R1_CHECK(weight.packed != nullptr, "a weight [{}, {}] that nobody has packed", weight.rows, weight.cols);
-  R1_CHECK(projection.bias.empty() || projection.bias.elements() == weight.rows, "bias {}",
-           projection.bias.shape_text());
-}
-
 void add_products(std::vector<Round>& rounds, const Projection& projection, Precision precision,
                   const Kernels& kernels) {
   const Weight& weight = *projection.weight;
   const int64_t n = projection.x.rows();
   if (n == 0 || weight.rows == 0) return;
-  check(projection);
+  R1_CHECK(weight.packed != nullptr, "a weight [{}, {}] that nobody has packed", weight.rows, weight.cols);
   const PanelForm form = kernels.matmul.types[static_cast<int>(weight.dtype)].form[static_cast<int>(precision)];
   const int64_t stride = projection.x.row_stride() / int64_t{sizeof(float)};
   const int64_t tile_bytes = tile_layout(weight.dtype).tile_bytes(weight.cols);
@@ -169,7 +162,43 @@ class Linear {
   int threads_;
 };
 
+// Bytes of a token's columns in every form that some type of weights wants, the largest first.
+std::vector<int64_t> panel_bytes_of_forms(int64_t cols, Precision precision, const MatmulKernels& kernels) {
+  std::set<int64_t, std::greater<>> bytes;
+  for (const auto& type : kernels.types) {
+    bytes.insert((panel_block_bytes(type.form[static_cast<int>(precision)]) * blocks_of(cols) + 63) / 64 * 64);
+  }
+  return {bytes.begin(), bytes.end()};
+}
+
+size_t tile_bytes(const Kernels& kernels, int threads) {
+  return kernels.matmul.scratch_bytes * static_cast<size_t>(threads);
+}
+
 }  // namespace
+
+// Panels of every x, in as many forms as there are weights for it, or of as many as a round takes; a round is never cut
+// below kTokenBlock tokens of one x.
+size_t linear_scratch_bytes(std::span<const Projection> projections, Precision precision, const Kernels& kernels,
+                            int threads) {
+  int64_t all = 0, largest = 0;
+  std::map<std::tuple<const void*, int64_t, int64_t>, size_t> uses;
+  for (const Projection& projection : projections) {
+    const size_t nth = uses[{projection.x.data(), projection.x.rows(), projection.x.cols()}]++;
+    const auto forms = panel_bytes_of_forms(projection.x.cols(), precision, kernels.matmul);
+    if (nth >= forms.size()) continue;
+    const int64_t tokens = projection.x.rows();
+    all += tokens * forms[nth];
+    largest = std::max(largest, std::min<int64_t>(tokens, kTokenBlock) * forms[nth]);
+  }
+  return static_cast<size_t>(std::min(all, std::max(kMostPanelBytes, largest))) + tile_bytes(kernels, threads);
+}
+
+void LinearScratch::reserve(size_t bytes, const Kernels& kernels, int threads) {
+  const size_t of_tiles = tile_bytes(kernels, threads);
+  touch_pages(tiles.reserve(of_tiles), tiles.size());
+  if (bytes > of_tiles) touch_pages(panels.reserve(bytes - of_tiles), panels.size());
+}
 
 void linear(std::span<const Projection> projections, Precision precision, const Kernels& kernels, ThreadPool& pool,
             LinearScratch& scratch) {
@@ -179,7 +208,7 @@ void linear(std::span<const Projection> projections, Precision precision, const 
   int64_t panel_bytes = 0;
   for (const Round& round : rounds) panel_bytes = std::max(panel_bytes, round.panel_bytes);
   std::byte* panels = scratch.panels.reserve(static_cast<size_t>(panel_bytes));
-  std::byte* tiles = scratch.tiles.reserve(kernels.matmul.scratch_bytes * static_cast<size_t>(pool.threads()));
+  std::byte* tiles = scratch.tiles.reserve(tile_bytes(kernels, pool.threads()));
 
   const Linear job(precision, kernels, pool.threads());
   pool.run([&](int thread) {
