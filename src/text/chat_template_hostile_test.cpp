@@ -163,6 +163,7 @@ TEST(HostileTemplate, WorkIsCounted) {
            std::string("{% set l = range(99999)|list %}{% for i in range(99999) %}{% set m = l + [1] %}{% endfor %}"),
            std::string("{% set l = range(99999)|list %}{% for i in range(99999) %}{% set m = l|sort %}{% endfor %}"),
            "{% macro m(" + many + "z) %}{% endmacro %}{{ m(" + named + "z=1) }}",
+           std::string("{% set a = 'aB' * 500000 %}{% for i in range(99999) %}{% set m = a is lower %}{% endfor %}"),
            repeat("{% for i in [1] %}", 190) + "{% for i in range(99999) %}{% for j in range(10) %}" +
                repeat("{{ x }}", 50) + repeat("{% endfor %}", 192),
        }) {

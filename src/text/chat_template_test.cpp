@@ -274,6 +274,7 @@ TEST(TemplateLanguage, NamesWhatItLacks) {
   EXPECT_NE(failure("{% for x in y recursive %}{% endfor %}").find("a recursive loop"), std::string::npos);
   EXPECT_NE(failure("{{ [1]|tojson(cls=1) }}").find("the argument 'cls' of 'tojson'"), std::string::npos);
   EXPECT_NE(failure("{{ 'a'|safe ~ '<' }}").find("the filter 'safe'"), std::string::npos);
+  EXPECT_NE(failure("{{ 'a'|'safe' }}"), "");  // the name, not a string of its letters
   EXPECT_NE(failure("{{ 1|map }}").find("built-in template may be asked for"), 0U);
 }
 

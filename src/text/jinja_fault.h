@@ -30,7 +30,8 @@ template <typename... Args>
 }
 
 // Limits for templates from strangers (tokenizer.md 5). Work is counted in about a byte moved, a nanosecond: kWork ends
-// within a second or a few. One evaluated node is kNodeWork; one value copied, compared, made or looked up kItemWork.
+// within a second or a few. One evaluated node is kNodeWork; one value copied, compared or looked up, and one
+// character decoded, kItemWork.
 struct Limits {
   static constexpr size_t kSource = size_t{1} << 20;  // bytes of the template itself
   static constexpr size_t kText = size_t{16} << 20;   // bytes of the output, and of any one string

@@ -22,18 +22,23 @@ Value generator(Heap& heap, std::vector<Value> items) { return heap.sequence(Seq
 template <Casing casing>
 Value change_case_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   Bound("upper or lower", arguments, {});
-  return heap.string(change_case(print(heap, value), casing));
+  const Text text = print(heap, value);
+  heap.spend_on_characters(text);
+  return heap.string(change_case(text, casing));
 }
 
 Value capitalize_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   Bound("capitalize", arguments, {});
-  return heap.string(capitalize(print(heap, value)));
+  const Text text = print(heap, value);
+  heap.spend_on_characters(text);
+  return heap.string(capitalize(text));
 }
 
 // Unlike str.title(): words begin after white space and opening marks only.
 Value title_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   Bound("title", arguments, {});
   const Text text = print(heap, value);
+  heap.spend_on_characters(text);
   const std::string_view view = text.view();
   Text out;
   bool first = true;
@@ -51,7 +56,9 @@ Value title_filter(Heap& heap, const Value& value, const Arguments& arguments) {
 
 Value trim_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   const Text* set = Bound("trim", arguments, {"chars"}).text(0);
-  return heap.string(strip(print(heap, value), true, true, set == nullptr ? std::nullopt : std::optional(set->view())));
+  const Text text = print(heap, value);
+  heap.spend_on_characters(text);
+  return heap.string(strip(text, true, true, set == nullptr ? std::nullopt : std::optional(set->view())));
 }
 
 Value replace_filter(Heap& heap, const Value& value, const Arguments& arguments) {
@@ -293,7 +300,9 @@ class SortKey {
 
  private:
   Value folded(const Value& value) const {
-    return value.is_string() && !case_sensitive_ ? heap_.string(change_case(*value.text(), Casing::kLower)) : value;
+    if (!value.is_string() || case_sensitive_) return value;
+    heap_.spend_on_characters(*value.text());
+    return heap_.string(change_case(*value.text(), Casing::kLower));
   }
 
   Heap& heap_;

@@ -77,7 +77,7 @@ class Writer {
   }
 
   void write_string(const Text& text) {
-    heap_.spend(text.size());
+    heap_.spend_on_characters(text);
     const std::string_view view = text.view();
     put("\"");
     size_t begin = 0;

@@ -35,6 +35,7 @@ template <bool left, bool right>
 Value strip_method(Heap& heap, const Value& self, const Arguments& arguments) {
   const Bound bound("strip", arguments, {"chars"});
   const Text* set = bound.text(0);
+  heap.spend_on_characters(*self.text());
   return heap.string(strip(*self.text(), left, right, set == nullptr ? std::nullopt : std::optional(set->view())));
 }
 
@@ -87,6 +88,7 @@ Value replace_method(Heap& heap, const Value& self, const Arguments& arguments) 
 template <Casing casing>
 Value case_method(Heap& heap, const Value& self, const Arguments& arguments) {
   Bound("upper, lower or title", arguments, {});
+  heap.spend_on_characters(*self.text());
   return heap.string(change_case(*self.text(), casing));
 }
 
@@ -128,7 +130,7 @@ template <bool (*holds)(char32_t)>
 Value all_characters(Heap& heap, const Value& self, const Arguments& arguments) {
   Bound("the method", arguments, {});
   const std::string_view text = self.text()->view();
-  heap.spend(text.size());
+  heap.spend_on_characters(*self.text());
   for (size_t at = 0; at < text.size();) {
     const DecodedCharacter c = decode_utf8(text.substr(at));
     if (!holds(c.code)) return Value(false);
@@ -158,6 +160,7 @@ constexpr Row kStringMethods[] = {
     {"capitalize",
      [](Heap& heap, const Value& self, const Arguments& arguments) {
        Bound("capitalize", arguments, {});
+       heap.spend_on_characters(*self.text());
        return heap.string(capitalize(*self.text()));
      }},
     {"find", find_method<false>},

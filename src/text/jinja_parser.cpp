@@ -120,8 +120,8 @@ class Parser {
   // {{ …|safe }}: nothing is escaped here, so that marking a whole output as safe means nothing. (Inside an expression
   // it would change what + does, and is refused.)
   bool ends_with_safe(size_t begin) const {
-    return begin == output_begin_ && is_operator("|") && tokens_[at_ + 1].text == "safe" &&
-           tokens_[at_ + 2].kind == TokenKind::kOutputEnd;
+    return begin == output_begin_ && is_operator("|") && tokens_[at_ + 1].kind == TokenKind::kName &&
+           tokens_[at_ + 1].text == "safe" && tokens_[at_ + 2].kind == TokenKind::kOutputEnd;
   }
 
   Statement statement() {

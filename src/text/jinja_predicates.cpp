@@ -28,6 +28,7 @@ template <Casing casing>
 bool is_cased(Heap& heap, const Value& value, const Arguments& arguments) {
   Bound("the test", arguments, {});
   const Text text = print(heap, value);
+  heap.spend_on_characters(text);
   const Casing other = casing == Casing::kUpper ? Casing::kLower : Casing::kUpper;
   return change_case(text, casing).view() == text.view() && change_case(text, other).view() != text.view();
 }

@@ -114,7 +114,7 @@ Value Heap::string(Text text) {
   if (text.size() > Limits::kText) mistake("a string grows beyond {} MiB", Limits::kText >> 20);
   constexpr size_t kOverhead = 128;  // the owner's record and the allocator's
   const size_t bytes = kOverhead + sizeof(Text) + text.memory();
-  spend(Limits::kItemWork + text.size());
+  spend(Limits::kNodeWork + text.size());
   hold(bytes);
   return Value(Value::String(new Text(std::move(text)), [held = held_, bytes](const Text* dead) {
     *held -= bytes;
@@ -284,6 +284,7 @@ std::vector<Value> iterate(Heap& heap, const Value& value) {
   } else if (const Text* text = value.text()) {
     for (size_t at = 0; at < text->size();) {
       const size_t bytes = character_bytes(text->view(), at);
+      heap.spend(Limits::kNodeWork);
       items.push_back(heap.string(text->slice(at, at + bytes)));
       at += bytes;
     }
@@ -392,7 +393,7 @@ void print_into(Heap& heap, Text& out, const Value& value, bool nested, int dept
   heap.spend(Limits::kNodeWork);
   if (out.size() > Limits::kText) mistake("a string grows beyond {} MiB", Limits::kText >> 20);
   if (const Text* text = value.text()) {
-    heap.spend(text->size());
+    nested ? heap.spend_on_characters(*text) : heap.spend(text->size());
     nested ? print_quoted(out, *text) : out.append(*text);
   } else if (value.is_undefined()) {
     if (nested) out.append("Undefined", true);

@@ -161,6 +161,9 @@ class Heap {
     if (work_ > Limits::kWork) out_of_work();
   }
 
+  // Counts the work of an operation that reads a text character by character.
+  void spend_on_characters(const Text& text) { spend(text.size() * Limits::kItemWork); }
+
   Value string(Text text);  // throws Fault above Limits::kText
   Value string(std::string_view bytes, bool literal) { return string(Text(bytes, literal)); }
   Value sequence(Sequence::Kind kind, std::vector<Value> items);
