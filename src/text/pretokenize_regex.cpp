@@ -67,9 +67,20 @@ class Translation {
     written_ += c;
   }
 
+  // Call-outs, named groups, recursion and calls of groups: (?C1) (?P<a>) (?R) (?&a) (?1) (?-1) (?+1).
+  void refuse_calls() const {
+    const auto at = [&](size_t i) { return i < pattern_.size() ? pattern_[i] : '\0'; };
+    const char c = at(at_ + 2), next = at(at_ + 3);
+    const auto digit = [](char d) { return d >= '0' && d <= '9'; };
+    if (c == 'C' || c == 'P' || c == 'R' || c == '&' || digit(c)) refuse(std::string("(?") + c);
+    if ((c == '-' || c == '+') && digit(next)) refuse(std::string("(?") + c + next);
+  }
+
   // (?m means "the dot matches line breaks" there, "^ and $ match at line breaks" here.
   void group_options() {
+    if (pattern_.substr(at_, 2) == "(*") refuse("(*");
     if (pattern_.substr(at_, 2) != "(?") return;
+    refuse_calls();
     for (size_t i = at_ + 2; i < pattern_.size() && (pattern_[i] == '-' || (pattern_[i] >= 'a' && pattern_[i] <= 'z'));
          ++i) {
       if (pattern_[i] != 'i' && pattern_[i] != '-') refuse(std::string("(?") + pattern_[i]);

@@ -176,6 +176,18 @@ std::string error_of_pattern(const std::string& pattern) {
   return "";
 }
 
+TEST(PreTokenizer, PatternsThatEnginesReadDifferentlyAreRefused) {
+  for (const char* construct :
+       {"(*COMMIT)", "(*UCP)", "(?C1)", "(?C)", "(?R)", "(?0)", "(?1)", "(?-1)", "(?+1)", "(?&word)", "(?P<word>b)"}) {
+    const std::string error = error_of_pattern("(a)" + std::string(construct));
+    EXPECT_NE(error.find("the pattern uses '" + std::string(construct).substr(0, 2)), std::string::npos) << error;
+    EXPECT_NE(error.find("read differently"), std::string::npos) << construct << ": " << error;
+  }
+  for (const char* pattern :
+       {"(?:a)", "(?i:a)", "(?-i:a)", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "(?>a)", "[(*]", "\\(\\*"})
+    EXPECT_EQ(error_of_pattern(pattern), "") << pattern;
+}
+
 TEST(PreTokenizer, WhatIsNotSupportedIsNamed) {
   const Json byte_level = {{"type", "ByteLevel"}, {"use_regex", false}};
   EXPECT_NE(error_of({{"type", "Metaspace"}}).find("'Metaspace' is not supported"), std::string::npos);
