@@ -193,6 +193,14 @@ Tokenizer::Data::Data(TokenizerParts&& parts, const std::string& file)
         fail(Exit::kBadModel, "{}: the token {} that is put around texts does not exist", file, id);
     }
   }
+  think_open = find("<think>");
+  think_close = find("</think>");
+}
+
+std::optional<int32_t> Tokenizer::Data::find(std::string_view token) const {
+  const auto found = std::find_if(added_list.begin(), added_list.end(),
+                                  [&](const AddedToken& listed) { return listed.content == token; });
+  return found != added_list.end() ? found->id : vocabulary.find(token);
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<const Data> data) : data_(std::move(data)) {}
@@ -262,12 +270,7 @@ std::string_view Tokenizer::piece(int32_t id) const {
 
 int32_t Tokenizer::size() const { return data_->vocabulary.size(); }
 
-std::optional<int32_t> Tokenizer::id_of(std::string_view token) const {
-  for (const AddedToken& added : data_->added_list) {
-    if (added.content == token) return added.id;
-  }
-  return data_->vocabulary.find(token);
-}
+std::optional<int32_t> Tokenizer::id_of(std::string_view token) const { return data_->find(token); }
 
 bool Tokenizer::is_special(int32_t id) const { return data_->vocabulary.is_special(id); }
 bool Tokenizer::is_control(int32_t id) const { return data_->vocabulary.is_control(id); }
@@ -285,8 +288,8 @@ std::vector<int32_t> Tokenizer::end_ids() const {
   return ids;
 }
 
-std::optional<int32_t> Tokenizer::think_open() const { return id_of("<think>"); }
-std::optional<int32_t> Tokenizer::think_close() const { return id_of("</think>"); }
+std::optional<int32_t> Tokenizer::think_open() const { return data_->think_open; }
+std::optional<int32_t> Tokenizer::think_close() const { return data_->think_close; }
 std::string Tokenizer::bos_text() const { return data_->bos ? std::string(piece(*data_->bos)) : std::string(); }
 std::string Tokenizer::eos_text() const { return data_->eos ? std::string(piece(*data_->eos)) : std::string(); }
 const std::string& Tokenizer::chat_template() const { return chat_template_; }

@@ -27,6 +27,9 @@ struct Tokenizer::Data {
   int32_t unknown_symbol;  // -1: a byte without a symbol is dropped
   std::vector<int32_t> prefix, suffix;
   std::optional<int32_t> bos, eos, eot, eom, unknown, pad;
+  std::optional<int32_t> think_open, think_close;
+
+  std::optional<int32_t> find(std::string_view token) const;  // an added token, or one of the vocabulary
 };
 
 }  // namespace r1

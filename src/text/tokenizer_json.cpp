@@ -2,6 +2,7 @@
 // file, go straight from the parser into string tables; the rest becomes a small JSON value.
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "text/added_tokens.h"
@@ -208,11 +209,8 @@ void read_added_tokens(const Json& root, const std::string& file, TokenizerParts
 void read_added_tokens_decoder(const Json& config, const std::string& file, TokenizerParts& parts) {
   const Json& decoder = member(config, "added_tokens_decoder");
   if (!decoder.is_object()) return;
-  const size_t listed = parts.added.size();
-  const auto known = [&](const std::string& content) {
-    const auto end = parts.added.begin() + static_cast<std::ptrdiff_t>(listed);
-    return std::any_of(parts.added.begin(), end, [&](const AddedToken& token) { return token.content == content; });
-  };
+  std::unordered_set<std::string> known;
+  for (const AddedToken& token : parts.added) known.insert(token.content);
   for (const auto& [key, json] : decoder.items()) {
     const bool digits = !key.empty() && key.size() <= 9 &&
                         std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -220,7 +218,7 @@ void read_added_tokens_decoder(const Json& config, const std::string& file, Toke
       fail(Exit::kBadModel, "{}: added_tokens_decoder of tokenizer_config.json: the id '{}' is out of range", file,
            key);
     AddedToken token = read_added_token(json, std::stoi(key), file + ": added_tokens_decoder of tokenizer_config.json");
-    if (!known(token.content)) parts.added.push_back(std::move(token));
+    if (!known.contains(token.content)) parts.added.push_back(std::move(token));
   }
 }
 
