@@ -16,9 +16,11 @@ namespace r1 {
 
 // What a GGUF file says about its vocabulary (formats.md 3.3).
 struct GgufVocabulary {
+  enum TokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
   std::string model, pre;           // "gpt2"; "qwen2", "smollm", …
   std::vector<std::string> tokens;  // ordinary ones in the byte alphabet, added ones as plain text
-  std::vector<int32_t> types;       // 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; may be empty
+  std::vector<int32_t> types;       // TokenType as the file has it; may be empty
   std::vector<std::string> merges;
   std::optional<int32_t> bos, eos, eot, eom, unknown, pad;
   std::optional<bool> add_bos, add_eos;

@@ -124,7 +124,7 @@ void check_gguf_can_say(const Tokenizer::Data& data) {
 GgufVocabulary Tokenizer::to_gguf(int64_t rows) const {
   check_gguf_can_say(*data_);
   if (rows < size()) fail(Exit::kBadModel, "the tokenizer has {} ids, but the model only {} rows", size(), rows);
-  constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
+  using enum GgufVocabulary::TokenType;
   GgufVocabulary vocabulary;
   vocabulary.model = "gpt2";
   vocabulary.pre = family();

@@ -8,9 +8,6 @@
 namespace r1 {
 namespace {
 
-// tokenizer.ggml.token_type
-enum GgufType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
-
 // Older files call the rows without a token user-defined; they are known by their text.
 bool is_padding(std::string_view text, size_t id) { return text == "[PAD" + std::to_string(id) + "]"; }
 
@@ -30,6 +27,7 @@ void read_tokens(const GgufVocabulary& vocabulary, const std::string& file, Toke
     fail(Exit::kBadModel, "{}: tokenizer.ggml.token_type has {} entries for {} tokens", file, vocabulary.types.size(),
          vocabulary.tokens.size());
   }
+  using enum GgufVocabulary::TokenType;
   parts.rows = static_cast<int64_t>(vocabulary.tokens.size());
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const std::string& text = vocabulary.tokens[id];
