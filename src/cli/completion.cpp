@@ -144,7 +144,7 @@ std::string fish_script() {
          fmt::format("complete -c r1 -f -n '__fish_seen_subcommand_from help' -a '{}'\n", fmt::join(verb_names(), " "));
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_completion(Options& options) {
   auto shell = std::make_shared<std::string>();
   options.positional(*shell, "SHELL", "bash, zsh or fish");
   return [shell] {
@@ -167,7 +167,7 @@ Verb completion_verb() {
           "",
           {{"source <(r1 completion bash)", "for this bash; in ~/.bashrc for all of them"},
            {"r1 completion fish > ~/.config/fish/completions/r1.fish", "for fish"}},
-          declare,
+          declare_completion,
           true};
 }
 

@@ -95,7 +95,7 @@ int config(const ConfigOptions& settings, const std::string& file) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_config(Options& options) {
   auto settings = std::make_shared<ConfigOptions>();
   options.positional(settings->action, "show",
                      "prints the merged settings as TOML; what nobody set is a comment with its default", false);
@@ -122,7 +122,7 @@ Verb config_verb() {
       "that verb.",
       {{"r1 config show --origin", "every setting and where it comes from"},
        {"R1_THREADS=4 r1 config show run", "what 'r1 run' would use"}},
-      declare};
+      declare_config};
 }
 
 }  // namespace r1

@@ -181,7 +181,7 @@ int convert(const ConvertVerbOptions& options) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_convert(Options& options) {
   auto settings = std::make_shared<ConvertVerbOptions>();
   options.positional(settings->in, "IN", "a folder in the hub's layout or a .gguf file");
   options.positional(settings->out, "OUT", "a name that ends in .gguf, or a folder for the hub's layout");
@@ -208,7 +208,7 @@ Verb convert_verb() {
           "OUT appears under its name only when it is complete.",
           {{"r1 convert model/ model-q4_k.gguf --type q4_k", "a quantised GGUF file from a hub folder"},
            {"r1 convert model.gguf model/ --type bf16", "a hub folder from a GGUF file"}},
-          declare};
+          declare_convert};
 }
 
 }  // namespace r1

@@ -262,7 +262,7 @@ int generate(const GenerateOptions& options) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_generate(Options& options) {
   auto settings = std::make_shared<GenerateOptions>();
   settings->model.declare_model(options);
   options.group("Files");
@@ -304,7 +304,7 @@ Verb generate_verb() {
       "a run that was stopped goes on where it was when it is started again with the same --out.",
       {{"r1 generate model.gguf --in prompts.jsonl --out answers.jsonl", "answers in the order of the prompts"},
        {"r1 generate model/ --exact --temperature 0 < prompts.jsonl > answers.jsonl", "greedy, in float32 throughout"}},
-      declare};
+      declare_generate};
 }
 
 }  // namespace r1

@@ -130,7 +130,7 @@ std::string overview_text() {
 
 namespace {
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_help(Options& options) {
   struct HelpOptions {
     std::string verb;
     bool man = false;
@@ -168,7 +168,7 @@ Verb help_verb() {
           {{"r1 help", "the list of verbs"},
            {"r1 help run", "the same as r1 run --help"},
            {"r1 help run --man | man -l -", "its manual page"}},
-          declare,
+          declare_help,
           true};
 }
 

@@ -146,7 +146,7 @@ int run(const RunOptions& options) {
   return status;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_run(Options& options) {
   auto settings = std::make_shared<RunOptions>();
   options.positional(settings->model.model, "MODEL",
                      "a folder in the hub's layout (config.json, *.safetensors, tokenizer.json) or a .gguf file",
@@ -184,7 +184,7 @@ Verb run_verb() {
            {"git diff | r1 run model/ 'Review this change.' --think 500",
             "a question about piped text, after at most 500 tokens of thought"},
            {"r1 run model.gguf", "a chat"}},
-          declare};
+          declare_run};
 }
 
 }  // namespace r1

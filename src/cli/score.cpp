@@ -278,7 +278,7 @@ int score(const ScoreOptions& options) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_score(Options& options) {
   auto settings = std::make_shared<ScoreOptions>();
   settings->model.declare_model(options);
   options.group("Files");
@@ -322,7 +322,7 @@ Verb score_verb() {
       "The last line on standard output, or on stderr if the scores go there, is the summary of all.",
       {{"r1 score model.gguf --in book.txt --chunk 512 --exact", "the perplexity of a text in chunks of 512 tokens"},
        {"r1 score model/ --in texts.jsonl --out scores.jsonl --top 5", "scores with the five likeliest alternatives"}},
-      declare};
+      declare_score};
 }
 
 }  // namespace r1

@@ -191,7 +191,7 @@ int show(const ShowOptions& options) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_show(Options& options) {
   auto settings = std::make_shared<ShowOptions>();
   settings->model.declare_model(options);
   settings->model.declare_compute(options);
@@ -211,7 +211,7 @@ Verb show_verb() {
           "Nothing is loaded: headers and tokenizer are read.",
           {{"r1 show model.gguf", "facts, memory plan, and what this machine offers"},
            {"r1 show model/ --context 16384 --exact --json", "the same for scripts, with the plan of an exact run"}},
-          declare};
+          declare_show};
 }
 
 }  // namespace r1

@@ -87,7 +87,7 @@ int tokenize(const TokenizeOptions& options) {
   return 0;
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_tokenize(Options& options) {
   auto settings = std::make_shared<TokenizeOptions>();
   options.positional(settings->model, "MODEL", "a folder with tokenizer.json, or a .gguf file; weights are not needed");
   options.positionals(settings->texts, "[TEXT...]", "texts to encode, instead of --in");
@@ -115,7 +115,7 @@ Verb tokenize_verb() {
           "An output line has id, ids, text (the ids decoded) and pieces (the tokens as the vocabulary writes them).",
           {{"r1 tokenize model.gguf 'Hello, world'", "the ids of one text"},
            {"r1 tokenize model/ --in texts.jsonl --out ids.jsonl", "a file of texts"}},
-          declare};
+          declare_tokenize};
 }
 
 }  // namespace r1

@@ -268,7 +268,7 @@ int verify(const VerifyOptions& options) {
   return findings.finish(name);
 }
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_verify(Options& options) {
   auto settings = std::make_shared<VerifyOptions>();
   settings->model.declare_model(options);
   options.group("Checks");
@@ -291,7 +291,7 @@ Verb verify_verb() {
           "only a checksum differs.",
           {{"r1 verify model.gguf", "everything"},
            {"r1 verify model/ --quick --json", "without reading the weights, for scripts"}},
-          declare};
+          declare_verify};
 }
 
 }  // namespace r1

@@ -12,7 +12,7 @@ std::string version_text() { return fmt::format("r1 {} ({})", kVersion, kCommit)
 
 namespace {
 
-std::function<int()> declare(Options& options) {
+std::function<int()> declare_version(Options& options) {
   auto json = std::make_shared<bool>(false);
   options.group("Output");
   options.add_switch("json", *json, "a JSON object").command_line_only();
@@ -36,7 +36,7 @@ Verb version_verb() {
           "r1 version [--json]",
           "",
           {{"r1 version", "version and commit"}, {"r1 version --json", "with the compiler"}},
-          declare,
+          declare_version,
           true};
 }
 
