@@ -185,6 +185,16 @@ TEST(HostileTemplate, ManyKeysAndNamesAreFound) {
   EXPECT_LT(seconds, 10);  // a quarter of a second; looking through them one by one took over 20
 }
 
+TEST(HostileTemplate, LongNumbersAreReadOnce) {
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(render("{{ ('1_' * 4000000 ~ 'x')|int }}"), "0");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_LT(seconds, 10);  // a tenth of a second; moving the rest at every '_' took minutes
+  EXPECT_NE(failure("{% set a = 'a' * 1000000 %}{% for i in range(99999) %}{% set m = a|int %}{% endfor %}"), "");
+  EXPECT_EQ(render("{{ '1_000_0'|int ~ ' ' ~ '1__0'|int ~ ' ' ~ '_1'|int ~ ' ' ~ ' +1_2.5 '|float }}"),
+            "10000 0 0 12.5");
+}
+
 TEST(HostileTemplate, LongNamesOfWhatIsMissingAreNotKept) {
   const std::string name(1000, 'n');
   EXPECT_LT(failure("{{ " + name + " + 1 }}").size(), 300U);

@@ -65,6 +65,7 @@ Value replace_filter(Heap& heap, const Value& value, const Arguments& arguments)
   const Bound bound("replace", arguments, {"old", "new", "count"});
   const Text text = print(heap, value), wanted = print(heap, bound.required(0)),
              replacement = print(heap, bound.required(1));
+  heap.spend_on_characters(text);
   return heap.string(replace(text, wanted.view(), replacement, bound.integer(2).value_or(kAll)));
 }
 
@@ -79,6 +80,7 @@ Value indent_filter(Heap& heap, const Value& value, const Arguments& arguments) 
   }
   const bool first = bound.flag(1, false), blank = bound.flag(2, false);
   Text text = print(heap, value);
+  heap.spend_on_characters(text);
   text.append("\n", true);  // so that a last line end begins one more line
   Text out;
   bool begin = true;
@@ -128,19 +130,22 @@ Value tojson_filter(Heap& heap, const Value& value, const Arguments& arguments) 
 // ---- of numbers
 
 // A string as Python's int() and float() read it: white space around, '_' between digits.
-std::string numeric_text(const Text& text) {
+std::string numeric_text(Heap& heap, const Text& text) {
+  heap.spend_on_characters(text);
   const Text stripped = strip(text, true, true);
-  std::string digits(stripped.view());
-  for (size_t i = 1; i + 1 < digits.size();) {
-    const auto is_digit = [&](size_t at) { return digits[at] >= '0' && digits[at] <= '9'; };
-    digits[i] == '_' && is_digit(i - 1) && is_digit(i + 1) ? digits.erase(i, 1), void() : void(++i);
+  const std::string_view view = stripped.view();
+  const auto is_digit = [&](size_t at) { return at < view.size() && view[at] >= '0' && view[at] <= '9'; };
+  std::string digits;
+  for (size_t i = 0; i < view.size(); ++i) {
+    const bool between_digits = i > 0 && is_digit(i - 1) && is_digit(i + 1);
+    if (view[i] != '_' || !between_digits) digits += view[i];
   }
   if (digits.starts_with('+') && !digits.starts_with("+-")) digits.erase(0, 1);
   return digits;
 }
 
-std::optional<double> parse_float(const Text& text) {
-  const std::string digits = numeric_text(text);
+std::optional<double> parse_float(Heap& heap, const Text& text) {
+  const std::string digits = numeric_text(heap, text);
   double number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) return std::nullopt;
@@ -148,7 +153,7 @@ std::optional<double> parse_float(const Text& text) {
   return number;
 }
 
-Value int_filter(Heap&, const Value& value, const Arguments& arguments) {
+Value int_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   const Bound bound("int", arguments, {"default", "base"});
   if (bound.integer(1).value_or(10) != 10) unsupported("int() of another base than 10");
   if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what());
@@ -156,24 +161,24 @@ Value int_filter(Heap&, const Value& value, const Arguments& arguments) {
   const Value fallback = bound.value(0) == nullptr ? Value(Integer{0}) : *bound.value(0);
   std::optional<double> number = as_number(value);
   if (const Text* text = value.text()) {
-    const std::string digits = numeric_text(*text);
+    const std::string digits = numeric_text(heap, *text);
     int64_t integer = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), integer);
     if (end == digits.data() + digits.size() && error == std::errc()) return Value(Integer{integer});
     if (end == digits.data() + digits.size() && error == std::errc::result_out_of_range)
       unsupported("an integer beyond 64 bits");
-    number = parse_float(*text);
+    number = parse_float(heap, *text);
   }
   if (!number || !std::isfinite(*number)) return fallback;
   if (std::abs(*number) > 1e37) unsupported("an integer beyond 128 bits");
   return Value(static_cast<Integer>(*number));
 }
 
-Value float_filter(Heap&, const Value& value, const Arguments& arguments) {
+Value float_filter(Heap& heap, const Value& value, const Arguments& arguments) {
   const Bound bound("float", arguments, {"default"});
   if (const Undefined* undefined = value.get<Undefined>()) mistake("{} is undefined", undefined->what());
   std::optional<double> number = as_number(value);
-  if (const Text* text = value.text()) number = parse_float(*text);
+  if (const Text* text = value.text()) number = parse_float(heap, *text);
   if (number) return Value(*number);
   return bound.value(0) == nullptr ? Value(0.0) : *bound.value(0);
 }

@@ -80,7 +80,7 @@ Value remove_affix(Heap& heap, const Value& self, const Arguments& arguments) {
 
 Value replace_method(Heap& heap, const Value& self, const Arguments& arguments) {
   const Bound bound("replace", arguments, {"old", "new", "count"});
-  heap.spend(self.text()->size());
+  heap.spend_on_characters(*self.text());
   return heap.string(
       replace(*self.text(), bound.required_text(0).view(), bound.required_text(1), bound.integer(2).value_or(kAll)));
 }
@@ -147,6 +147,7 @@ constexpr Row kStringMethods[] = {
     {"rsplit", split_method<true>},
     {"splitlines",
      [](Heap& heap, const Value& self, const Arguments& arguments) {
+       heap.spend_on_characters(*self.text());
        return strings(heap, split_lines(*self.text(), Bound("splitlines", arguments, {"keepends"}).flag(0, false)));
      }},
     {"startswith", affix_method<false>},

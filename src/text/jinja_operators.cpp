@@ -245,7 +245,7 @@ Value slice(Heap& heap, const Value& value, const Value& start, const Value& sto
   const int64_t distance = by > 0 ? to - from : from - to;
   const int64_t count = distance <= 0 ? 0 : (distance - 1) / std::abs(by) + 1;
   if (const Text* text = value.text()) {
-    heap.spend(text->size());
+    heap.spend_on_characters(*text);
     return heap.string(pick_characters(*text, from, by, count));
   }
   std::vector<Value> items;
