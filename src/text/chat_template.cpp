@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "text/jinja_input.h"
 #include "text/jinja_interpreter.h"
 #include "text/jinja_parser.h"
 
@@ -67,7 +68,7 @@ std::vector<PromptSpan> ChatTemplate::render(const TemplateInput& input) const {
     jinja::Heap heap;
     jinja::Dict& variables = *heap.dict();
     const auto set = [&](std::string_view name, const OrderedJson& value, bool literal = false) {
-      variables.set(heap, heap.string(name, true), heap.from_json(value, literal));
+      variables.set(heap, heap.string(name, true), jinja::from_json(heap, value, literal));
     };
     set("documents", nullptr);
     set("bos_token", input.bos_token, true);
@@ -89,7 +90,7 @@ std::vector<PromptSpan> ChatTemplate::render(const TemplateInput& input) const {
 std::string ChatTemplate::render_text(const OrderedJson& variables) const {
   try {
     jinja::Heap heap;
-    const jinja::Value values = heap.from_json(variables);
+    const jinja::Value values = jinja::from_json(heap, variables);
     if (values.dict() == nullptr) jinja::mistake("the variables are not a JSON object");
     return std::string(jinja::interpret(heap, program_->block, *values.dict()).view());
   } catch (const jinja::Fault& fault) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <span>
 
 #include "text/jinja_arguments.h"
 #include "text/jinja_operators.h"

@@ -122,6 +122,10 @@ Value Heap::string(Text text) {
   }));
 }
 
+Sequence* Heap::input_list() { return &sequences_.emplace_back(); }
+
+Dict* Heap::input_dict() { return &dicts_.emplace_back(); }
+
 Value Heap::sequence(Sequence::Kind kind, std::vector<Value> items) {
   spend((1 + items.size()) * Limits::kItemWork);
   hold(sizeof(Sequence) + items.size() * sizeof(Value));
@@ -144,37 +148,6 @@ Loop* Heap::loop(std::vector<Value> items) {
   hold(sizeof(Loop));
   const size_t length = items.size();
   return &loops_.emplace_back(Loop{std::move(items), length, 0});
-}
-
-Value Heap::from_json(const OrderedJson& json, bool literal, int depth) {
-  check_depth(depth);
-  switch (json.type()) {
-    case OrderedJson::value_t::boolean:
-      return Value(json.get<bool>());
-    case OrderedJson::value_t::number_integer:
-      return Value(Integer{json.get<int64_t>()});
-    case OrderedJson::value_t::number_unsigned:
-      return Value(static_cast<Integer>(json.get<uint64_t>()));
-    case OrderedJson::value_t::number_float:
-      return Value(json.get<double>());
-    case OrderedJson::value_t::string:
-      return Value(std::make_shared<const Text>(json.get_ref<const std::string&>(), literal));
-    case OrderedJson::value_t::array: {
-      Sequence& list = sequences_.emplace_back();
-      list.items.reserve(json.size());
-      for (const auto& item : json) list.items.push_back(from_json(item, literal, depth + 1));
-      return Value(&list);
-    }
-    case OrderedJson::value_t::object: {
-      Dict& dict = dicts_.emplace_back();
-      for (const auto& [key, value] : json.items()) {
-        dict.set(*this, Value(std::make_shared<const Text>(key, literal)), from_json(value, literal, depth + 1));
-      }
-      return Value(&dict);
-    }
-    default:
-      return Value();
-  }
 }
 
 // ---- What values mean

@@ -17,7 +17,6 @@
 #include <variant>
 #include <vector>
 
-#include "base/json.h"
 #include "text/jinja_fault.h"
 #include "text/jinja_text.h"
 
@@ -170,6 +169,8 @@ class Heap {
   Value list(std::vector<Value> items) { return sequence(Sequence::kList, std::move(items)); }
   Value tuple(std::vector<Value> items) { return sequence(Sequence::kTuple, std::move(items)); }
   Dict* dict();
+  Sequence* input_list();  // empty; these two are not counted as the template's memory, nor is what is put into them
+  Dict* input_dict();
   Namespace* make_namespace();
   Loop* loop(std::vector<Value> items);  // the items are counted by who drops them
   // To be called before a container grows by so many bytes. Containers live until the rendering ends.
@@ -206,9 +207,6 @@ class Heap {
    private:
     Heap& heap_;
   };
-
-  // A message's JSON as a value: its strings are not literal. Not counted as the template's memory.
-  Value from_json(const OrderedJson& json, bool literal = false, int depth = 0);
 
  private:
   [[noreturn]] static void out_of_work();
