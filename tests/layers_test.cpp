@@ -206,6 +206,26 @@ class Inspector {
 
 Lines inspect(const Source& source, const Layers& layers) { return Inspector(source, layers).inspect(); }
 
+// Permissions that no #include makes use of: an arrow must be needed to stand.
+Lines unused_permissions(const std::vector<Source>& sources, const Layers& layers) {
+  std::map<std::string, Names> used;
+  static const std::regex include(R"re(^\s*#\s*include\s*"([^"/]+)/)re");
+  for (const Source& source : sources) {
+    for (const std::string& line : lines_of(blanked(source.text, true, false))) {
+      std::smatch match;
+      if (std::regex_search(line, match, include)) used[source.folder()].insert(match[1]);
+    }
+  }
+  Lines found;
+  for (const auto& [folder, below] : layers) {
+    for (const std::string& other : below) {
+      if (used[folder].contains(other)) continue;
+      found.push_back("src/layers.txt: '" + folder + "' may include '" + other + "', and no file of it does");
+    }
+  }
+  return found;
+}
+
 std::vector<Source> sources_of_the_house() {
   const fs::path root = fs::path(R1_SOURCE_DIR) / "src";
   static const Names kinds = {".h", ".cpp", ".cu", ".cuh", ".inc"};
@@ -225,6 +245,7 @@ TEST(House, KeepsItsRule) {
   for (const Source& source : sources) {
     for (const std::string& violation : inspect(source, rules.layers)) ADD_FAILURE() << violation;
   }
+  for (const std::string& violation : unused_permissions(sources, rules.layers)) ADD_FAILURE() << violation;
 }
 
 // The rule, tried on invented sources: a checker that never complains would pass the test above.
@@ -255,6 +276,14 @@ TEST(Layers, IncludesNeedPermission) {
   EXPECT_EQ(inspect("text/a_test.cpp", "#include \"test_data.h\"\n"), Lines{});
   EXPECT_EQ(inspect("text/a.cpp", "#include \"test_data.h\"\n").size(), 1u);
   EXPECT_EQ(inspect("text/a.cpp", "// #include \"tensor/x.h\"\n/*\n#include \"tensor/x.h\"\n*/\n"), Lines{});
+}
+
+TEST(Layers, PermissionsAreUsed) {
+  const Layers layers = read_rules("base:\ntensor:\ntext: tensor\nmodels: tensor text\n").layers;
+  EXPECT_EQ(unused_permissions({{"text/a.cpp", "#include \"tensor/x.h\"\n"},
+                                {"models/a.h", "#include \"text/x.h\"\n// #include \"tensor/x.h\"\n"}},
+                               layers),
+            Lines{"src/layers.txt: 'models' may include 'tensor', and no file of it does"});
 }
 
 TEST(Layers, KernelsArePrivate) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "ops/batch.h"
+#include "ops/pass.h"
 #include "ops/rows.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 namespace {

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "compute/aligned_memory.h"
+#include "compute/arena.h"
 #include "engine/scheduler.h"
 #include "models/decoder.h"
+#include "ops/kv_cache.h"
 
 namespace r1 {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/pass.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 

@@ -11,6 +11,7 @@
 
 #include "ops/batch.h"
 #include "ops/pass.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 

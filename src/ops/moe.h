@@ -6,6 +6,7 @@
 
 #include "ops/linear.h"
 #include "ops/pass.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 

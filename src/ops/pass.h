@@ -8,6 +8,7 @@
 #include "compute/arena.h"
 #include "compute/backend.h"
 #include "ops/kv_cache.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 

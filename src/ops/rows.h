@@ -4,6 +4,7 @@
 #include <span>
 
 #include "ops/pass.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 
