@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "compute/weight.h"
 #include "tensor/tensor.h"
 
 namespace r1 {
@@ -25,17 +26,6 @@ namespace r1 {
 // How matrix products round. Exact: float32 throughout (weights decoded to f32). Fast: a backend may round activations
 // (int8, bf16).
 enum class Precision : uint8_t { Exact, Fast };
-
-// A matrix of weights [rows, cols] = [out, in], as stored and as the backend keeps it. Copies share the packed form.
-struct Weight {
-  DType dtype = DType::F32;
-  int64_t rows = 0, cols = 0;
-  Tensor values;                       // row-major, as in the file; empty once a backend has packed it
-  Tensor scales;                       // F8_E4M3 only: F32 [ceil(rows/128), ceil(cols/128)]
-  std::shared_ptr<const void> packed;  // the backend's own layout, or null
-
-  bool empty() const { return rows == 0; }
-};
 
 // y = x wᵀ + bias for one matrix. x is F32 [n, w.cols], y is F32 [n, w.rows], bias F32 [w.rows] or empty. y must not
 // overlap x.

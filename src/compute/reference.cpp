@@ -5,12 +5,9 @@
 #include <vector>
 
 #include "compute/aligned_memory.h"
-#include "tensor/quant.h"
 
 namespace r1 {
 namespace {
-
-constexpr int kScaleBlock = 128;  // rows and columns that share one scale of an F8_E4M3 matrix
 
 float dot(const float* a, const float* b, int64_t count) {
   double sum = 0;
@@ -28,17 +25,6 @@ void project(const Projection& p) {
 }
 
 }  // namespace
-
-void decode_row(const Weight& weight, int64_t row, float* values) {
-  decode(weight.dtype, weight.values.row(row), values, weight.cols);
-  if (weight.dtype != DType::F8_E4M3 || weight.scales.empty()) return;
-  const std::byte* scales = weight.scales.row(row / kScaleBlock);
-  for (int64_t c = 0; c < weight.cols; ++c) {
-    float scale;  // copied, for a mapped file may have put it at any address
-    std::memcpy(&scale, scales + c / kScaleBlock * sizeof scale, sizeof scale);
-    values[c] *= scale;
-  }
-}
 
 void* ReferenceBackend::allocate(size_t bytes) { return allocate_memory(bytes); }
 void ReferenceBackend::release(void* memory, size_t bytes) noexcept { release_memory(memory, bytes); }

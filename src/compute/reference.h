@@ -47,8 +47,4 @@ class ReferenceBackend : public Backend {
   void attention(Tensor out, Tensor q, const AttentionShape& shape, std::span<const SequenceRows> sequences) override;
 };
 
-// Row `row` of a stored matrix as `cols` floats: F8_E4M3 codes times their scale in float32 (model.md 7), everything
-// else as tensor/quant decodes it. The matrix must still have its `values`, which may lie at any address.
-void decode_row(const Weight& weight, int64_t row, float* values);
-
 }  // namespace r1

@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "compute/cpu/matmul_kernels.h"
 #include "compute/aligned_memory.h"
+#include "compute/cpu/matmul_kernels.h"
 #include "compute/cpu/tile_layout.h"
 #include "tensor/quant.h"
 
