@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/json_fwd.h"
 #include "compute/backend.h"
 
 namespace r1 {
@@ -43,7 +43,7 @@ struct ModelConfig {
   bool qkv_bias = false, o_bias = false, qk_norm = false;
   bool tied_head = false;
   int64_t context = 0;  // trained positions after scaling; 0 unknown
-  MlaConfig mla;  // kv_lora 0: grouped-query attention
+  MlaConfig mla;        // kv_lora 0: grouped-query attention
 
   // Experts; router.experts == 0 means every layer is dense.
   RouterRule router;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "compute/dry_backend.h"
+#include "formats/weight_source.h"
 #include "models/layer.h"
 #include "models/mtp.h"
 #include "models/rotary.h"

@@ -7,24 +7,16 @@
 #include <memory>
 #include <vector>
 
-#include "formats/weight_source.h"
+#include "compute/backend.h"
 #include "models/config.h"
+#include "models/decoder_options.h"
 #include "ops/batch.h"
 #include "ops/pass.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 
-// The two equal forms of MLA (model.md 3.7). Expanded: keys and values of every head on the pages. Absorbed: the latent
-// alone.
-enum class MlaForm : uint8_t { Expanded, Absorbed };
-
-struct DecoderOptions {
-  Precision precision = Precision::Fast;  // Exact: F32 pages, MLA expanded
-  DType kv_dtype = DType::BF16;           // of the pages; F32 when exact
-  MlaForm mla = MlaForm::Absorbed;        // Expanded when exact
-  bool mtp = false;                       // bind the multi-token-prediction layers
-  static DecoderOptions exact() { return {Precision::Exact, DType::F32, MlaForm::Expanded, false}; }
-};
+class WeightSource;
 
 // What one layer of such a decoder keeps per position, and how many layers keep pages.
 KvShape kv_shape(const ModelConfig& config, const DecoderOptions& options);

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "models/decoder.h"
+#include "models/decoder_options.h"
 #include "models/places.h"
 #include "models/weights.h"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/config.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
 

@@ -1,19 +1,14 @@
 #include "models/weights.h"
 
-#include <algorithm>
-#include <cstring>
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
-#include "compute/reference.h"
+#include "formats/weight_source.h"
 #include "tensor/quant.h"
 
 namespace r1 {
 namespace {
-
-constexpr int64_t kScaleBlock = 128;  // rows and columns that share one scale of an F8_E4M3 matrix
-
-int64_t scale_blocks(int64_t count) { return (count + kScaleBlock - 1) / kScaleBlock; }
 
 std::string text_of(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
@@ -68,6 +63,8 @@ WeightBinder WeightBinder::load(const WeightSource& source, Backend& backend, Mo
 }
 
 // ---- finding ----
+
+std::string WeightBinder::path() const { return source_ == nullptr ? "" : source_->path(); }
 
 bool WeightBinder::has(const std::string& full_name) const {
   return source_ != nullptr && source_->find(full_name).has_value();
@@ -207,13 +204,13 @@ Tensor WeightBinder::vector(const std::string& full_name, int64_t width) {
 // ---- parts ----
 
 Linear WeightBinder::rows(const Weight& whole, int64_t begin, int64_t end, DType decoded) {
-  if (whole.dtype == DType::F8_E4M3 && begin % kScaleBlock != 0) {
+  if (whole.dtype == DType::F8_E4M3 && begin % kF8ScaleBlock != 0) {
     const auto from_whole = [&](int64_t row, float* values) { decode_row(whole, begin + row, values); };
     return {pack_decoded(end - begin, whole.cols, decoded, from_whole), {}};
   }
   Weight part{whole.dtype, end - begin, whole.cols, {}, {}, nullptr};
   if (!whole.values.empty()) part.values = whole.values.slice_rows(begin, end);
-  if (!whole.scales.empty()) part.scales = whole.scales.slice_rows(begin / kScaleBlock, scale_blocks(end));
+  if (!whole.scales.empty()) part.scales = whole.scales.slice_rows(begin / kF8ScaleBlock, scale_blocks(end));
   return {pack(part), {}};
 }
 

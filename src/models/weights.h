@@ -14,12 +14,17 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "formats/weight_source.h"
+#include "compute/backend.h"
+#include "compute/weight.h"
 #include "models/config.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "tensor/tensor.h"
 
 namespace r1 {
+
+class WeightSource;
+struct StoredTensor;
 
 // Memory that a model owns beside what the backend has packed. Freed with the model.
 class ModelMemory {
@@ -75,7 +80,7 @@ class WeightBinder {
   void done_with(const Weight& whole);  // its stored bytes will not be read again
 
   bool checks() const { return mode_ != Mode::Shapes; }  // there is a source
-  std::string path() const { return source_ == nullptr ? "" : source_->path(); }
+  std::string path() const;                              // of the source, for messages
   bool has(const std::string& full_name) const;
   void skip(const std::string& full_name);  // a tensor that may be there and is not needed
   // Throws Error(kBadModel) for a tensor that nobody asked for; says in the log what was left out on purpose.
