@@ -8,6 +8,7 @@
 #include "engine/runner.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "ops/kv_cache.h"
 
 namespace r1 {
 namespace {

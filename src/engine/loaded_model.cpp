@@ -1,10 +1,10 @@
 #include "engine/loaded_model.h"
 
-#include <algorithm>
+#include <fmt/ranges.h>
 
 #include "base/file.h"
-#include "base/log.h"
-#include "formats/gguf.h"
+#include "engine/generation_defaults.h"
+#include "engine/open_tokenizer.h"
 
 namespace r1 {
 namespace {
@@ -14,86 +14,7 @@ namespace fs = std::filesystem;
 // The process itself before any model, without the clean pages of its files: heap and data of its libraries.
 constexpr size_t kProgramBytes = size_t{2} << 20;
 
-std::optional<int32_t> token_id(const GgufMetadata& metadata, const std::string& key) {
-  const auto id = metadata.integer("tokenizer.ggml." + key + "_token_id");
-  if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;  // some files write -1 for none
-  return static_cast<int32_t>(*id);
-}
-
-GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
-  const auto text = [&](std::string_view key) { return std::string(metadata.string(key).value_or("")); };
-  const auto texts = [&](std::string_view key) {
-    const auto views = metadata.strings(key);
-    return std::vector<std::string>(views.begin(), views.end());
-  };
-  GgufVocabulary vocabulary;
-  vocabulary.model = text("tokenizer.ggml.model");
-  vocabulary.pre = text("tokenizer.ggml.pre");
-  vocabulary.tokens = texts("tokenizer.ggml.tokens");
-  for (const int64_t type : metadata.integers("tokenizer.ggml.token_type"))
-    vocabulary.types.push_back(static_cast<int32_t>(type));
-  vocabulary.merges = texts("tokenizer.ggml.merges");
-  vocabulary.bos = token_id(metadata, "bos");
-  vocabulary.eos = token_id(metadata, "eos");
-  vocabulary.eot = token_id(metadata, "eot");
-  vocabulary.eom = token_id(metadata, "eom");
-  vocabulary.unknown = token_id(metadata, "unknown");
-  vocabulary.pad = token_id(metadata, "padding");
-  vocabulary.add_bos = metadata.boolean("tokenizer.ggml.add_bos_token");
-  vocabulary.add_eos = metadata.boolean("tokenizer.ggml.add_eos_token");
-  vocabulary.chat_template = text("tokenizer.chat_template");
-  return vocabulary;
-}
-
-Json read_optional_json(const fs::path& path) {
-  if (!fs::exists(path)) return Json();
-  return parse_json(read_file(path), path.string(), {}, Exit::kBadModel);
-}
-
-Tokenizer open_hub_tokenizer(const fs::path& folder) {
-  const fs::path file = folder / "tokenizer.json";
-  if (!fs::exists(file)) {
-    throw Error(fmt::format("{}: there is no tokenizer.json", folder.string()), Exit::kNotFound,
-                "a hub folder needs config.json, *.safetensors, tokenizer.json and tokenizer_config.json");
-  }
-  Tokenizer tokenizer =
-      Tokenizer::from_json(read_file(file), read_optional_json(folder / "tokenizer_config.json"), file.string());
-  if (const fs::path jinja = folder / "chat_template.jinja"; fs::exists(jinja))
-    tokenizer.set_chat_template(read_file(jinja));
-  return tokenizer;
-}
-
-// "token_id" or a list of them, as config.json and generation_config.json have them.
-void append_ids(const Json& config, const char* key, std::vector<int32_t>& ids) {
-  const auto it = config.find(key);
-  if (it == config.end()) return;
-  const Json list = it->is_array() ? *it : Json::array({*it});
-  for (const Json& id : list) {
-    if (id.is_number_integer())
-      ids.push_back(static_cast<int32_t>(std::clamp<int64_t>(id.get<int64_t>(), -1, INT32_MAX)));
-  }
-}
-
-template <typename T>
-void read_number(const Json& config, const char* key, T& value, double low, double high, const std::string& file) {
-  const auto it = config.find(key);
-  if (it == config.end() || it->is_null()) return;
-  if (!it->is_number() || !(it->get<double>() >= low && it->get<double>() <= high)) {
-    fail(Exit::kBadModel, "{}: generation_config '{}' is {}, expected a number from {} to {}", file, key, it->dump(),
-         low, high);
-  }
-  value = static_cast<T>(it->get<double>());
-}
-
 }  // namespace
-
-Tokenizer open_tokenizer(const fs::path& model) {
-  if (fs::is_directory(model)) return open_hub_tokenizer(model);
-  if (!fs::exists(model)) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
-  if (model.filename() == "tokenizer.json")
-    return open_hub_tokenizer(model.parent_path().empty() ? "." : model.parent_path());
-  return Tokenizer::from_gguf(read_vocabulary(Gguf(model).metadata()), model.string());
-}
 
 struct LoadedModel::Parts {
   fs::path path;
@@ -116,8 +37,9 @@ struct LoadedModel::Parts {
 LoadedModel::LoadedModel(const fs::path& model, LoadOptions options) {
   auto source = open_source(model);
   ModelConfig config = read_model_config(source->config(), source->path());
+  Tokenizer tokenizer = open_tokenizer(model, *source);
   parts_.reset(
-      new Parts{model, std::move(options), std::move(source), std::move(config), open_tokenizer(model), {}, {}, {}});
+      new Parts{model, std::move(options), std::move(source), std::move(config), std::move(tokenizer), {}, {}, {}});
   if (parts_->tokenizer.size() > parts_->config.vocabulary) {
     fail(Exit::kBadModel, "{}: the tokenizer has {} tokens, the model only {} rows for them (vocab_size)",
          model.string(), parts_->tokenizer.size(), parts_->config.vocabulary);
@@ -169,27 +91,10 @@ MemoryPlan LoadedModel::plan(const EngineOptions& options) {
   return plan;
 }
 
-Sampling LoadedModel::default_sampling() const {
-  Sampling sampling;  // DeepSeek's recommendation
-  const Json& config = parts_->source->generation_config();
-  const std::string file = parts_->source->path();
-  const auto do_sample = config.find("do_sample");
-  read_number(config, "temperature", sampling.temperature, 0, 100, file);
-  read_number(config, "top_p", sampling.top_p, 0, 1, file);
-  read_number(config, "top_k", sampling.top_k, 0, 1e9, file);
-  read_number(config, "min_p", sampling.min_p, 0, 1, file);
-  if (do_sample != config.end() && do_sample->is_boolean() && !do_sample->get<bool>()) sampling.temperature = 0;
-  return sampling;
-}
+Sampling LoadedModel::default_sampling() const { return r1::default_sampling(*parts_->source); }
 
 std::vector<int32_t> LoadedModel::end_ids() const {
-  std::vector<int32_t> ids = parts_->tokenizer.end_ids();
-  append_ids(parts_->source->config(), "eos_token_id", ids);
-  append_ids(parts_->source->generation_config(), "eos_token_id", ids);
-  std::erase_if(ids, [&](int32_t id) { return id < 0 || id >= parts_->config.vocabulary; });
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
+  return r1::end_ids(*parts_->source, parts_->tokenizer, parts_->config.vocabulary);
 }
 
 bool LoadedModel::has_chat_template() const { return parts_->chat_template.has_value(); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/open_tokenizer.h"  // also for those who want no more of a model
 #include "engine/request.h"
 #include "formats/weight_source.h"
 #include "models/decoder.h"
@@ -17,9 +18,6 @@
 #include "text/tokenizer.h"
 
 namespace r1 {
-
-// A tokenizer alone: reads tokenizer metadata only, so vocabulary-only files and unknown architectures will do.
-Tokenizer open_tokenizer(const std::filesystem::path& model);
 
 // What a model will take, told before anything is loaded.
 struct MemoryPlan {

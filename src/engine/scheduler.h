@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_options.h"
 #include "engine/page_pool.h"
 #include "engine/sequence.h"
 

@@ -1,0 +1,80 @@
+#include "engine/open_tokenizer.h"
+
+#include "base/file.h"
+#include "formats/gguf.h"
+#include "formats/gguf_source.h"
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<int32_t> token_id(const GgufMetadata& metadata, const std::string& key) {
+  const auto id = metadata.integer("tokenizer.ggml." + key + "_token_id");
+  if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;  // some files write -1 for none
+  return static_cast<int32_t>(*id);
+}
+
+GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
+  const auto text = [&](std::string_view key) { return std::string(metadata.string(key).value_or("")); };
+  const auto texts = [&](std::string_view key) {
+    const auto views = metadata.strings(key);
+    return std::vector<std::string>(views.begin(), views.end());
+  };
+  GgufVocabulary vocabulary;
+  vocabulary.model = text("tokenizer.ggml.model");
+  vocabulary.pre = text("tokenizer.ggml.pre");
+  vocabulary.tokens = texts("tokenizer.ggml.tokens");
+  for (const int64_t type : metadata.integers("tokenizer.ggml.token_type"))
+    vocabulary.types.push_back(static_cast<int32_t>(type));
+  vocabulary.merges = texts("tokenizer.ggml.merges");
+  vocabulary.bos = token_id(metadata, "bos");
+  vocabulary.eos = token_id(metadata, "eos");
+  vocabulary.eot = token_id(metadata, "eot");
+  vocabulary.eom = token_id(metadata, "eom");
+  vocabulary.unknown = token_id(metadata, "unknown");
+  vocabulary.pad = token_id(metadata, "padding");
+  vocabulary.add_bos = metadata.boolean("tokenizer.ggml.add_bos_token");
+  vocabulary.add_eos = metadata.boolean("tokenizer.ggml.add_eos_token");
+  vocabulary.chat_template = text("tokenizer.chat_template");
+  return vocabulary;
+}
+
+Json read_optional_json(const fs::path& path) {
+  if (!fs::exists(path)) return Json();
+  return parse_json(read_file(path), path.string(), {}, Exit::kBadModel);
+}
+
+Tokenizer open_hub_tokenizer(const fs::path& folder) {
+  const fs::path file = folder / "tokenizer.json";
+  if (!fs::exists(file)) {
+    throw Error(fmt::format("{}: there is no tokenizer.json", folder.string()), Exit::kNotFound,
+                "a hub folder needs config.json, *.safetensors, tokenizer.json and tokenizer_config.json");
+  }
+  Tokenizer tokenizer =
+      Tokenizer::from_json(read_file(file), read_optional_json(folder / "tokenizer_config.json"), file.string());
+  if (const fs::path jinja = folder / "chat_template.jinja"; fs::exists(jinja))
+    tokenizer.set_chat_template(read_file(jinja));
+  return tokenizer;
+}
+
+Tokenizer gguf_tokenizer(const GgufMetadata& metadata, const fs::path& file) {
+  return Tokenizer::from_gguf(read_vocabulary(metadata), file.string());
+}
+
+}  // namespace
+
+Tokenizer open_tokenizer(const fs::path& model) {
+  if (fs::is_directory(model)) return open_hub_tokenizer(model);
+  if (!fs::exists(model)) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
+  if (model.filename() == "tokenizer.json")
+    return open_hub_tokenizer(model.parent_path().empty() ? "." : model.parent_path());
+  return gguf_tokenizer(Gguf(model).metadata(), model);
+}
+
+Tokenizer open_tokenizer(const fs::path& model, const WeightSource& source) {
+  const auto* gguf = dynamic_cast<const GgufSource*>(&source);
+  return gguf == nullptr ? open_tokenizer(model) : gguf_tokenizer(gguf->gguf().metadata(), model);
+}
+
+}  // namespace r1
