@@ -131,7 +131,7 @@ void expect_exact(const std::string& data, bool exact) {
   const bool holds = rc::check("alone = in any crowd", [&] {
     const auto seed = *rc::gen::arbitrary<uint32_t>();
     const auto set = *rc::gen::elementOf(std::vector<std::string>(kernel_sets().begin(), kernel_sets().end()));
-    const int threads = *rc::gen::inRange(1, 4), requests = *rc::gen::inRange(1, 8);
+    const int threads = *rc::gen::inRange(1, 4), requests = *rc::gen::inRange(1, 7);
     LoadedModel& alone_model = model(path, exact, 1, set);
     LoadedModel& crowd_model = model(path, exact, threads, set);
     const auto engine = crowd_model.make_engine(random_crowd());
