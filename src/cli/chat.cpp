@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "base/file.h"
 #include "cli/answer_printer.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -181,7 +182,7 @@ void Chat::think(const std::string& rest) {
 
 // Only a file that holds a conversation is overwritten unasked.
 void Chat::save(const std::string& file) {
-  if (std::filesystem::exists(file) && !Conversation::is_saved(file)) {
+  if (kind_of(file) != FileKind::Nothing && !Conversation::is_saved(file)) {
     std::string reply;
     say(fmt::format("{} is there and is not a saved conversation.\n", printable(file)));
     const LineEditor::End end = next_line("overwrite it? [y/N] ", &reply);

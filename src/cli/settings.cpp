@@ -102,7 +102,7 @@ toml::table parse_settings(const std::filesystem::path& path) {
 }
 
 void fill_from_file(Options& options, const SettingsFile& file, const Keys& keys) {
-  if (!file.required && !std::filesystem::exists(file.path)) return;
+  if (!file.required && kind_of(file.path) == FileKind::Nothing) return;
   const toml::table table = parse_settings(file.path);
   const std::string name = file.path.string();
   check_keys(table, name, keys);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "cli/checksum.h"
@@ -84,8 +85,8 @@ class Findings {
 
 std::vector<fs::path> files_of(const WeightSource& source, const std::string& model) {
   std::set<fs::path> files;
-  const fs::path path = model, folder = fs::is_directory(path) ? path : path.parent_path();
-  if (fs::is_directory(path)) {
+  const fs::path path = model, folder = kind_of(path) == FileKind::Folder ? path : path.parent_path();
+  if (kind_of(path) == FileKind::Folder) {
     for (const auto& entry : fs::directory_iterator(path)) {
       const std::string extension = entry.path().extension();
       if (entry.is_regular_file() &&
@@ -97,8 +98,9 @@ std::vector<fs::path> files_of(const WeightSource& source, const std::string& mo
   }
   for (const std::string& name : source.names()) {  // the other parts of a split file
     const fs::path file = source.find(name)->file;
-    if (fs::exists(file)) files.insert(file.lexically_normal());
-    if (!fs::exists(file) && fs::exists(folder / file.filename())) files.insert(folder / file.filename());
+    const bool there = kind_of(file) != FileKind::Nothing;
+    if (there) files.insert(file.lexically_normal());
+    if (!there && kind_of(folder / file.filename()) != FileKind::Nothing) files.insert(folder / file.filename());
   }
   std::set<fs::path> seen;  // "./a" and "a" are one file
   std::vector<fs::path> list;

@@ -52,7 +52,7 @@ LoadedModel::~LoadedModel() = default;
 void LoadedModel::Parts::open_template() {
   if (!options.chat_template.empty()) {
     const std::string_view known = ChatTemplate::built_in(options.chat_template);
-    if (known.empty() && !fs::exists(options.chat_template)) {
+    if (known.empty() && kind_of(options.chat_template) == FileKind::Nothing) {
       throw Error(fmt::format("chat template '{}' is neither a file nor built in", options.chat_template),
                   Exit::kNotFound, fmt::format("built in are {}", fmt::join(ChatTemplate::built_in_names(), ", ")));
     }

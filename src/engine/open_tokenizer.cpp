@@ -41,20 +41,20 @@ GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
 }
 
 Json read_optional_json(const fs::path& path) {
-  if (!fs::exists(path)) return Json();
-  return parse_json(read_file(path), path.string(), {}, Exit::kBadModel);
+  if (kind_of(path) == FileKind::Nothing) return Json();
+  return parse_json(read_regular_file(path), path.string(), {}, Exit::kBadModel);
 }
 
 Tokenizer open_hub_tokenizer(const fs::path& folder) {
   const fs::path file = folder / "tokenizer.json";
-  if (!fs::exists(file)) {
+  if (kind_of(file) == FileKind::Nothing) {
     throw Error(fmt::format("{}: there is no tokenizer.json", folder.string()), Exit::kNotFound,
                 "a hub folder needs config.json, *.safetensors, tokenizer.json and tokenizer_config.json");
   }
-  Tokenizer tokenizer =
-      Tokenizer::from_json(read_file(file), read_optional_json(folder / "tokenizer_config.json"), file.string());
-  if (const fs::path jinja = folder / "chat_template.jinja"; fs::exists(jinja))
-    tokenizer.set_chat_template(read_file(jinja));
+  const Json config = read_optional_json(folder / "tokenizer_config.json");
+  Tokenizer tokenizer = Tokenizer::from_json(read_regular_file(file), config, file.string());
+  if (const fs::path jinja = folder / "chat_template.jinja"; kind_of(jinja) != FileKind::Nothing)
+    tokenizer.set_chat_template(read_regular_file(jinja));
   return tokenizer;
 }
 
@@ -65,8 +65,9 @@ Tokenizer gguf_tokenizer(const GgufMetadata& metadata, const fs::path& file) {
 }  // namespace
 
 Tokenizer open_tokenizer(const fs::path& model) {
-  if (fs::is_directory(model)) return open_hub_tokenizer(model);
-  if (!fs::exists(model)) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
+  const FileKind kind = kind_of(model);
+  if (kind == FileKind::Folder) return open_hub_tokenizer(model);
+  if (kind == FileKind::Nothing) fail(Exit::kNotFound, "{}: there is no such file or folder", model.string());
   if (model.filename() == "tokenizer.json")
     return open_hub_tokenizer(model.parent_path().empty() ? "." : model.parent_path());
   return gguf_tokenizer(Gguf(model).metadata(), model);
