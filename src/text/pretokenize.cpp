@@ -138,10 +138,10 @@ std::vector<PreTokenizer::Step> PreTokenizer::steps_of_family(std::string_view n
 PreTokenizer PreTokenizer::from_gguf(const std::string& pre, const std::string& file) {
   std::string name = pre;
   if (pre.empty() || pre == "default") {
-    spdlog::warn(
+    spdlog::warn(fmt::format(  // spdlog's own formatting takes seconds to compile
         "{}: the file does not name its pre-tokenizer; gpt-2's is taken, and text may be cut into other tokens than "
         "the model knows",
-        file);
+        file));
     name = "gpt-2";
   }
   PreTokenizer pre_tokenizer;

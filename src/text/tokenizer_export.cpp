@@ -111,11 +111,12 @@ void check_gguf_can_say(const Tokenizer::Data& data) {
          "the tokenizer's pre_tokenizer is of no family that GGUF has a name for (tokenizer.ggml.pre)");
   }
   if (data.nfc != family.nfc) {
-    spdlog::warn("GGUF cannot say that this {} tokenizer {} normalise text to NFC", family.name,
-                 data.nfc ? "does" : "does not");
+    spdlog::warn(fmt::format("GGUF cannot say that this {} tokenizer {} normalise text to NFC", family.name,
+                             data.nfc ? "does" : "does not"));
   }
   if (data.ignore_merges != family.ignore_merges) {
-    spdlog::warn("GGUF cannot say that ignore_merges is {} in this {} tokenizer", data.ignore_merges, family.name);
+    spdlog::warn(
+        fmt::format("GGUF cannot say that ignore_merges is {} in this {} tokenizer", data.ignore_merges, family.name));
   }
 }
 

@@ -316,7 +316,8 @@ std::optional<int32_t> token_of_config(const Json& config, const char* name, con
   if (!text.is_string()) return std::nullopt;
   const auto id = find_token(parts, text.get<std::string>());
   if (!id)
-    spdlog::warn("{}: {} '{}' of tokenizer_config.json is not in the vocabulary", file, name, text.get<std::string>());
+    spdlog::warn(fmt::format("{}: {} '{}' of tokenizer_config.json is not in the vocabulary", file, name,
+                             text.get<std::string>()));
   return id;
 }
 
