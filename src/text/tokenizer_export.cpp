@@ -125,17 +125,16 @@ void check_gguf_can_say(const Tokenizer::Data& data) {
 GgufVocabulary Tokenizer::to_gguf(int64_t rows) const {
   check_gguf_can_say(*data_);
   if (rows < size()) fail(Exit::kBadModel, "the tokenizer has {} ids, but the model only {} rows", size(), rows);
-  using enum GgufVocabulary::TokenType;
   GgufVocabulary vocabulary;
   vocabulary.model = "gpt2";
   vocabulary.pre = family();
   for (int32_t id = 0; id < rows; ++id) {
     const bool unused = is_unused(id);
     vocabulary.tokens.push_back(unused ? "[PAD" + std::to_string(id) + "]" : std::string(piece(id)));
-    vocabulary.types.push_back(unused                           ? kUnused
-                               : is_special(id)                 ? kControl
-                               : data_->vocabulary.is_added(id) ? kUserDefined
-                                                                : kNormal);
+    vocabulary.types.push_back(unused                           ? GgufVocabulary::kUnused
+                               : is_special(id)                 ? GgufVocabulary::kControl
+                               : data_->vocabulary.is_added(id) ? GgufVocabulary::kUserDefined
+                                                                : GgufVocabulary::kNormal);
   }
   for (const auto& [left, right] : data_->bpe.merges()) {
     vocabulary.merges.push_back(std::string(piece(left)) + " " + std::string(piece(right)));

@@ -27,15 +27,16 @@ void read_tokens(const GgufVocabulary& vocabulary, const std::string& file, Toke
     fail(Exit::kBadModel, "{}: tokenizer.ggml.token_type has {} entries for {} tokens", file, vocabulary.types.size(),
          vocabulary.tokens.size());
   }
-  using enum GgufVocabulary::TokenType;
   parts.rows = static_cast<int64_t>(vocabulary.tokens.size());
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     const std::string& text = vocabulary.tokens[id];
-    const int32_t type = vocabulary.types.empty() ? kNormal : vocabulary.types[id];
-    if (type < kNormal || type > kByte) fail(Exit::kBadModel, "{}: token {} is of the unknown type {}", file, id, type);
-    if (type == kUnused || (type == kUserDefined && is_padding(text, id))) continue;
-    if (type == kControl || type == kUserDefined) {
-      parts.added.push_back({.id = static_cast<int32_t>(id), .content = text, .special = type == kControl});
+    const int32_t type = vocabulary.types.empty() ? GgufVocabulary::kNormal : vocabulary.types[id];
+    if (type < GgufVocabulary::kNormal || type > GgufVocabulary::kByte)
+      fail(Exit::kBadModel, "{}: token {} is of the unknown type {}", file, id, type);
+    if (type == GgufVocabulary::kUnused || (type == GgufVocabulary::kUserDefined && is_padding(text, id))) continue;
+    if (type == GgufVocabulary::kControl || type == GgufVocabulary::kUserDefined) {
+      parts.added.push_back(
+          {.id = static_cast<int32_t>(id), .content = text, .special = type == GgufVocabulary::kControl});
     } else {
       parts.tokens.push_back(text);
       parts.ids.push_back(static_cast<int64_t>(id));
