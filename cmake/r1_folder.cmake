@@ -38,6 +38,8 @@ function(r1_folder folder)
   target_link_libraries(r1_${folder} ${linkage} r1_flags ${arg_LIBRARIES})
   if(sources AND R1_UNITY)
     set_target_properties(r1_${folder} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # A file that includes files looks like a header to GCC: types of one file's own then seem to leak.
+    target_compile_options(r1_${folder} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
 
   set(layer ${R1_LAYERS})
