@@ -218,7 +218,7 @@ class GgufParser {
     for (const GgufTensor& tensor : tensors) sorted.push_back(&tensor);
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->name < b->name; });
     for (size_t i = 1; i < sorted.size(); ++i) {
-      if (sorted[i]->name == quotable(sorted[i - 1]->name)) bad("has the tensor '{}' twice", quotable(sorted[i]->name));
+      if (sorted[i]->name == sorted[i - 1]->name) bad("has the tensor '{}' twice", quotable(sorted[i]->name));
     }
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) {
       return a->bytes.data() != b->bytes.data() ? a->bytes.data() < b->bytes.data() : a->bytes.size() < b->bytes.size();

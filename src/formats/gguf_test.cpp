@@ -165,6 +165,8 @@ TEST(Gguf, BadTensorInfos) {
   expect_refused(with("t", {17}, 0, 0), "cut off");
   expect_refused(Bytes().start(2, 0).tensor("t", {4}, 0, 0).tensor("t", {4}, 0, 32).align().zeros(64),
                  "tensor 't' twice");
+  expect_refused(Bytes().start(2, 0).tensor("\x01", {4}, 0, 0).tensor("\x01", {4}, 0, 32).align().zeros(64),
+                 "tensor '?' twice");
   expect_refused(Bytes().start(2, 0).tensor("a", {16}, 0, 0).tensor("b", {4}, 0, 32).align().zeros(64),
                  "'a' and 'b' overlap");
   expect_refused(Bytes().start(2, 0).tensor("a", {4}, 0, 0).tensor("b", {4}, 0, 0).align().zeros(64), "overlap");
