@@ -2,7 +2,6 @@
 #pragma once
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "folder_test.h"
+
 namespace r1 {
 
 struct Ran {
@@ -32,15 +33,12 @@ inline std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
-class ProgramTest : public ::testing::Test {
+class ProgramTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "r1-cli-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    FolderTest::SetUp();
     forget_settings();
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // `arguments` is shell text: what stands behind "r1". `before` stands in front of it: variables, or the rest of a
   // pipe.
@@ -85,8 +83,6 @@ class ProgramTest : public ::testing::Test {
     for (std::string line; std::getline(stream, line);) list.push_back(line);
     return list;
   }
-
-  std::filesystem::path folder_;
 
  private:
   // What the developer has set for himself must not decide a test. Children inherit this.

@@ -111,6 +111,12 @@ FileKind kind_of(const std::filesystem::path& path) {
   fail(Exit::kNotFound, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
 }
 
+bool is_free(const std::filesystem::path& path) {
+  const FileKind kind = kind_of(path);
+  std::error_code problem;
+  return kind == FileKind::Folder ? std::filesystem::is_empty(path, problem) && !problem : kind == FileKind::Nothing;
+}
+
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const Descriptor file(open_for_reading(path, O_NONBLOCK));
   size_ = regular_size(file.number(), path);
@@ -204,7 +210,7 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
 
 AtomicFolder::AtomicFolder(const std::filesystem::path& path, bool replace)
     : path_(followed(path.has_filename() ? path : path.parent_path())), replace_(replace) {
-  if (!replace && in_the_way()) {
+  if (!replace && !is_free(path_)) {
     throw Error(fmt::format("{}: exists already and is no empty folder", path_.string()), Exit::kFailure,
                 "choose another name, or remove it");
   }
@@ -221,14 +227,8 @@ AtomicFolder::~AtomicFolder() {
   if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
 }
 
-bool AtomicFolder::in_the_way() const {
-  const FileKind kind = kind_of(path_);
-  std::error_code problem;
-  return kind == FileKind::Folder ? !std::filesystem::is_empty(path_, problem) || problem : kind != FileKind::Nothing;
-}
-
 void AtomicFolder::commit() {
-  if (replace_ && in_the_way()) {
+  if (replace_ && !is_free(path_)) {
     swap_in();
   } else {
     rename_to(temporary_, path_, path_);

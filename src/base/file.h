@@ -17,6 +17,9 @@ enum class FileKind : uint8_t { Nothing, File, Folder, Other };
 // Throws Error(kNotFound) where that cannot be told: a folder on the way may not be entered, links go in a circle.
 FileKind kind_of(const std::filesystem::path& path);
 
+// Whether nothing stands there, or an empty folder. One that cannot be looked into is not known to be empty.
+bool is_free(const std::filesystem::path& path);
+
 // A read-only mapping of a whole regular file. Movable; unmaps on destruction. Truncating a mapped file is outside any
 // promise.
 class MappedFile {
@@ -88,7 +91,6 @@ class AtomicFolder {
   void commit();
 
  private:
-  bool in_the_way() const;
   void swap_in();
 
   std::filesystem::path path_, temporary_;  // temporary_ is empty after commit()

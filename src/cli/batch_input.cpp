@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/interrupt.h"
 #include "cli/json_line.h"
 #include "cli/suggest.h"
@@ -16,9 +17,8 @@ std::string shown(const OrderedJson& value) {
   const std::string text = compact(value);
   constexpr size_t kMost = 57;
   if (text.size() <= kMost + 3) return text;
-  size_t cut = kMost;  // a character is shown whole or not at all
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
-  return text.substr(0, cut) + "...";
+  const std::string begin = text.substr(0, kMost);
+  return begin.substr(0, kMost - incomplete_utf8_tail(begin)) + "...";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "cli/json_line.h"
+#include "folder_test.h"
 
 namespace r1 {
 namespace {
@@ -96,15 +97,8 @@ TEST(BatchLine, LongValuesAreCutBetweenCharacters) {
   }
 }
 
-class ReadBatch : public ::testing::Test {
+class ReadBatch : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "r1-batch-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string read(const std::string& text) {
     std::ofstream(folder_ / "in.jsonl") << text;
     ids_.clear();
@@ -112,7 +106,6 @@ class ReadBatch : public ::testing::Test {
         [&] { read_batch(folder_ / "in.jsonl", [&](const BatchLine& line) { ids_.push_back(line.id()); }); });
   }
 
-  std::filesystem::path folder_;
   std::vector<std::string> ids_;
 };
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/terminal.h"
+#include "folder_test.h"
 
 namespace r1 {
 namespace {
@@ -16,16 +17,13 @@ namespace fs = std::filesystem;
 
 const BatchOutput::Format kFormat = {"count", {"sum"}};
 
-class BatchOutputTest : public ::testing::Test {
+class BatchOutputTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "r1-batch-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    FolderTest::SetUp();
     path_ = folder_ / "out.jsonl";
     set_terminal({Colour::Never, -1});  // no notes
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void write(const std::string& text) const { std::ofstream(path_) << text; }
   std::string read() const {
@@ -34,7 +32,6 @@ class BatchOutputTest : public ::testing::Test {
     return text.str();
   }
 
-  fs::path folder_;
   std::string path_;
 };
 

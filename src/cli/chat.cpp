@@ -153,8 +153,7 @@ void Chat::answer_to(const std::string& question) {
   take_typed();  // a Ctrl-D would be lost when the editor takes the terminal over
   printer.finish();
   last_speed_ = made.speed_text();
-  const std::string end = conversation_.end_text(made);
-  say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}{}{}]", last_speed_, end.empty() ? "" : "; ", end)) + "\n");
+  say(styled(STDERR_FILENO, Style::Dim, conversation_.closing_line(made)) + "\n");
 }
 
 void Chat::set(const std::string& rest) {

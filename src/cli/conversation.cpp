@@ -52,13 +52,14 @@ Answer Conversation::ask(const std::string& question, const AnswerWatch& watch) 
   return made;
 }
 
-std::string Conversation::end_text(const Answer& made) const {
-  if (made.finish == FinishReason::Cancelled) return "stopped";
-  if (made.finish != FinishReason::Length) return "";
+std::string Conversation::closing_line(const Answer& made) const {
+  const std::string speed = made.speed_text();
+  if (made.finish == FinishReason::Cancelled) return fmt::format("[{}; stopped]", speed);
+  if (made.finish != FinishReason::Length) return fmt::format("[{}]", speed);
   const int64_t limit = options_.sampling.max_tokens.value_or(-1);
   if (limit >= 0 && static_cast<int64_t>(made.ids.size()) >= limit)
-    return fmt::format("cut off: --max-tokens {} is reached", limit);
-  return fmt::format("cut off: the context of {} tokens is full (--context)", options_.context);
+    return fmt::format("[{}; cut off: --max-tokens {} is reached]", speed, limit);
+  return fmt::format("[{}; cut off: the context of {} tokens is full (--context)]", speed, options_.context);
 }
 
 void Conversation::think(const Thinking& thinking) {

@@ -34,8 +34,8 @@ class Conversation {
   void load(const std::string& file);             // what save() wrote; throws Error
   static bool is_saved(const std::string& file);  // did save() write it?
 
-  // Why the answer ended, where that is not its natural end: "cut off: the context of 4096 tokens is full"; else "".
-  std::string end_text(const Answer& made) const;
+  // The line below an answer: its speed and, where that is not its natural end, why it ended: "[…; stopped]".
+  std::string closing_line(const Answer& made) const;
 
   void think(const Thinking& thinking);  // from the next answer on; throws what check_thinking() does
   ConversationOptions& options() { return options_; }

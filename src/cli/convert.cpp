@@ -103,11 +103,6 @@ void keep_apart(const WeightSource& source, const fs::path& in, const fs::path& 
   }
 }
 
-bool is_empty_folder(const fs::path& path) {
-  std::error_code problem;  // what cannot be looked into is not known to be empty
-  return kind_of(path) == FileKind::Folder && fs::is_empty(path, problem) && !problem;
-}
-
 // Destructive: asks on a terminal, and needs --yes elsewhere.
 void clear_the_way(const fs::path& out, bool to_gguf, bool yes) {
   const FileKind kind = kind_of(out);
@@ -115,7 +110,7 @@ void clear_the_way(const fs::path& out, bool to_gguf, bool yes) {
     fail(Exit::kUsage, "{}: is neither a file nor a folder, and cannot be written to", out.string());
   if (kind == FileKind::Folder && to_gguf)
     fail(Exit::kUsage, "{}: is a folder, and a GGUF file cannot take its place", out.string());
-  if (kind == FileKind::Nothing || is_empty_folder(out)) return;
+  if (is_free(out)) return;
   if (!yes && is_terminal(STDIN_FILENO)) {
     say(fmt::format("{} exists. Replace it? [y/N] ", out.string()));
     std::string reply;

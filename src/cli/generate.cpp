@@ -113,7 +113,7 @@ int64_t need(const Job& job, int64_t context) {
   constexpr int64_t kUsualAnswer = 1024;
   const auto prompt = static_cast<int64_t>(job.request.prompt.size());
   const int64_t whole = prompt + (job.request.max_tokens < 0 ? kUsualAnswer : job.request.max_tokens);
-  return (std::min(whole, context) + kPagePositions - 1) / kPagePositions * kPagePositions;
+  return pages_for(std::min(whole, context)) * kPagePositions;
 }
 
 int64_t choose_context(const GenerateOptions& options, const ModelConfig& config, const std::vector<Job>& jobs) {

@@ -85,9 +85,7 @@ void answer_once(Conversation& conversation, const std::string& question, const 
   }
   standard_output().flush();
   if (verbosity() >= 0) {
-    const std::string end = conversation.end_text(made);
-    say(styled(STDERR_FILENO, Style::Dim, fmt::format("[{}{}{}]", made.speed_text(), end.empty() ? "" : "; ", end)) +
-        "\n");
+    say(styled(STDERR_FILENO, Style::Dim, conversation.closing_line(made)) + "\n");
   }
   check_interrupt();
 }

@@ -5,17 +5,17 @@
 
 #include <fstream>
 
+#include "folder_test.h"
+
 namespace r1 {
 namespace {
 
 namespace fs = std::filesystem;
 
-class SettingsTest : public ::testing::Test {
+class SettingsTest : public FolderTest {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "r1-settings-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    FolderTest::SetUp();
     ::setenv("XDG_CONFIG_HOME", (folder_ / "home").c_str(), 1);
     ::setenv("XDG_CONFIG_DIRS", (folder_ / "first").string().append(":relative:").append(folder_ / "second").c_str(),
              1);
@@ -26,7 +26,7 @@ class SettingsTest : public ::testing::Test {
   void TearDown() override {
     for (const char* name : {"XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "R1_TOP_K", "R1_RUN_TOP_K", "R1_EXACT"})
       ::unsetenv(name);
-    fs::remove_all(folder_);
+    FolderTest::TearDown();
   }
 
   void write(const std::string& name, const std::string& text) const {
@@ -43,7 +43,6 @@ class SettingsTest : public ::testing::Test {
   }
   const std::string& origin() { return options_.find("top-k")->origin; }
 
-  fs::path folder_;
   int top_k_ = 0;
   std::vector<std::string> stop_;
   bool exact_ = false;

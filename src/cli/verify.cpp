@@ -85,8 +85,10 @@ class Findings {
 
 std::vector<fs::path> files_of(const WeightSource& source, const std::string& model) {
   std::set<fs::path> files;
-  const fs::path path = model, folder = kind_of(path) == FileKind::Folder ? path : path.parent_path();
-  if (kind_of(path) == FileKind::Folder) {
+  const fs::path path = model;
+  const bool is_folder = kind_of(path) == FileKind::Folder;
+  const fs::path folder = is_folder ? path : path.parent_path();
+  if (is_folder) {
     for (const auto& entry : fs::directory_iterator(path)) {
       const std::string extension = entry.path().extension();
       if (entry.is_regular_file() &&

@@ -98,10 +98,11 @@ class Backend {
 
   // What linear() will need for such a call, or less, whatever the types of the weights and where the x lie; and
   // attention() for calls of up to so many rows of sequences of up to so many positions. For plans, and for reserve().
-  virtual size_t linear_scratch_bytes(std::span<const Projection> projections, Precision precision) const = 0;
-  virtual size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows, int64_t positions) const = 0;
+  // A backend that forgets everything from call to call leaves all three as they are.
+  virtual size_t linear_scratch_bytes(std::span<const Projection>, Precision) const { return 0; }
+  virtual size_t attention_scratch_bytes(const AttentionShape&, int64_t rows, int64_t positions) const { return 0; }
   // Takes that much, touched. Throws Error(kOutOfMemory).
-  virtual void reserve(const ScratchBytes& scratch) = 0;
+  virtual void reserve(const ScratchBytes&) {}
 
   // Lays a stored matrix out for this backend. `stored.values` may be forgotten afterwards if the result's `values` is
   // empty.

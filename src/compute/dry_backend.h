@@ -19,9 +19,6 @@ class DryBackend final : public Backend {
 
   void* allocate(size_t bytes) override;
   void release(void* memory, size_t bytes) noexcept override;
-  size_t linear_scratch_bytes(std::span<const Projection>, Precision) const override { return 0; }
-  size_t attention_scratch_bytes(const AttentionShape&, int64_t, int64_t) const override { return 0; }
-  void reserve(const ScratchBytes&) override {}
   Weight pack(Weight stored) override { return stored; }
   size_t packed_bytes(DType, int64_t, int64_t) const override { return 0; }
 

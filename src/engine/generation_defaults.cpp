@@ -3,20 +3,10 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "formats/token_ids.h"
 
 namespace r1 {
 namespace {
-
-// "token_id" or a list of them, as config.json and generation_config.json have them.
-void append_ids(const Json& config, const char* key, std::vector<int32_t>& ids) {
-  const auto it = config.find(key);
-  if (it == config.end()) return;
-  const Json list = it->is_array() ? *it : Json::array({*it});
-  for (const Json& id : list) {
-    if (id.is_number_integer())
-      ids.push_back(static_cast<int32_t>(std::clamp<int64_t>(id.get<int64_t>(), -1, INT32_MAX)));
-  }
-}
 
 template <typename T>
 void read_number(const Json& config, const char* key, T& value, double low, double high, const std::string& file) {
@@ -46,8 +36,8 @@ Sampling default_sampling(const WeightSource& source) {
 
 std::vector<int32_t> end_ids(const WeightSource& source, const Tokenizer& tokenizer, int64_t vocabulary) {
   std::vector<int32_t> ids = tokenizer.end_ids();
-  append_ids(source.config(), "eos_token_id", ids);
-  append_ids(source.generation_config(), "eos_token_id", ids);
+  append_token_ids(source.config(), "eos_token_id", ids);
+  append_token_ids(source.generation_config(), "eos_token_id", ids);
   std::erase_if(ids, [&](int32_t id) { return id < 0 || id >= vocabulary; });
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());

@@ -9,12 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<int32_t> token_id(const GgufMetadata& metadata, const std::string& key) {
-  const auto id = metadata.integer("tokenizer.ggml." + key + "_token_id");
-  if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;  // some files write -1 for none
-  return static_cast<int32_t>(*id);
-}
-
 GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
   const auto text = [&](std::string_view key) { return std::string(metadata.string(key).value_or("")); };
   const auto texts = [&](std::string_view key) {
@@ -28,12 +22,12 @@ GgufVocabulary read_vocabulary(const GgufMetadata& metadata) {
   for (const int64_t type : metadata.integers("tokenizer.ggml.token_type"))
     vocabulary.types.push_back(static_cast<int32_t>(type));
   vocabulary.merges = texts("tokenizer.ggml.merges");
-  vocabulary.bos = token_id(metadata, "bos");
-  vocabulary.eos = token_id(metadata, "eos");
-  vocabulary.eot = token_id(metadata, "eot");
-  vocabulary.eom = token_id(metadata, "eom");
-  vocabulary.unknown = token_id(metadata, "unknown");
-  vocabulary.pad = token_id(metadata, "padding");
+  vocabulary.bos = metadata.token_id("tokenizer.ggml.bos_token_id");
+  vocabulary.eos = metadata.token_id("tokenizer.ggml.eos_token_id");
+  vocabulary.eot = metadata.token_id("tokenizer.ggml.eot_token_id");
+  vocabulary.eom = metadata.token_id("tokenizer.ggml.eom_token_id");
+  vocabulary.unknown = metadata.token_id("tokenizer.ggml.unknown_token_id");
+  vocabulary.pad = metadata.token_id("tokenizer.ggml.padding_token_id");
   vocabulary.add_bos = metadata.boolean("tokenizer.ggml.add_bos_token");
   vocabulary.add_eos = metadata.boolean("tokenizer.ggml.add_eos_token");
   vocabulary.chat_template = text("tokenizer.chat_template");

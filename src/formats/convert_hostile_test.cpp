@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder_test.h"
 #include "formats/convert.h"
 #include "formats/gguf_names.h"
 #include "formats/safetensors_writer.h"
@@ -16,15 +17,12 @@ const Json kConfig = {{"model_type", "qwen3"},  {"vocab_size", 8},          {"hi
                       {"head_dim", 4},          {"num_hidden_layers", 1},   {"num_attention_heads", 1},
                       {"intermediate_size", 4}, {"num_key_value_heads", 1}, {"rms_norm_eps", 1e-6}};
 
-class ConvertHostile : public ::testing::Test {
+class ConvertHostile : public FolderTest {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::path(::testing::TempDir()) / "r1-hostile-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    FolderTest::SetUp();
     std::filesystem::create_directory(folder_ / "in");
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // A folder of these tensors, all bytes zero.
   std::unique_ptr<WeightSource> folder_of(const Json& config, std::vector<SafetensorsPlan> tensors) const {
@@ -51,8 +49,6 @@ class ConvertHostile : public ::testing::Test {
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) entries += entry.exists();
     EXPECT_EQ(entries, 1u);
   }
-
-  std::filesystem::path folder_;
 };
 
 // 2^64 - 1 read as a signed number is a step of -1: a loop without end over what lies before the scales.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "folder_test.h"
 #include "formats/gguf.h"
 #include "formats/quant_mixture.h"
 #include "formats/rope_divisors.h"
@@ -23,15 +24,8 @@ std::vector<float> decoded(const WeightSource& source, const std::string& name) 
   return values;
 }
 
-class Convert : public ::testing::Test {
+class Convert : public FolderTest {
  protected:
-  void SetUp() override {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) / fmt::format("r1_convert_{}_{}", ::getpid(), test->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // Source -> GGUF -> hub folder, opened.
   std::unique_ptr<WeightSource> there_and_back(const WeightSource& source, const std::string& name) {
     ConvertOptions options;
@@ -40,8 +34,6 @@ class Convert : public ::testing::Test {
     convert_weights(*open_source(folder_ / (name + ".gguf")), folder_ / name, options);
     return open_source(folder_ / name);
   }
-
-  std::filesystem::path folder_;
 };
 
 // Whether the two mean the same rope scaling: cos/sin factor, softmax factor, and what the kind says.

@@ -9,6 +9,7 @@
 #include "formats/quant_mixture.h"
 #include "formats/rope_divisors.h"
 #include "formats/tensor_stream.h"
+#include "formats/token_ids.h"
 
 namespace r1 {
 namespace {
@@ -162,20 +163,12 @@ void add_sampling(const Json& generation, GgufPairs* pairs) {
     pairs->emplace_back("general.sampling.top_k", top_k->get<int32_t>());
 }
 
-void append_ids(const Json& config, const char* field, std::vector<uint32_t>* ids) {
-  const auto found = config.find(field);
-  if (found == config.end()) return;
-  for (const Json& id : found->is_array() ? *found : Json::array({*found})) {
-    if (id.is_number_unsigned() && id.get<uint64_t>() <= INT32_MAX) ids->push_back(id.get<uint32_t>());
-  }
-}
-
 // The stop tokens of config.json and generation_config.json, in the keys that the caller (who has the tokenizer) left
 // free.
 void add_stop_ids(const WeightSource& source, const GgufPairs& given, GgufPairs* pairs) {
-  std::vector<uint32_t> ids;
-  append_ids(source.config(), "eos_token_id", &ids);
-  append_ids(source.generation_config(), "eos_token_id", &ids);
+  std::vector<int32_t> ids;
+  append_token_ids(source.config(), "eos_token_id", ids);
+  append_token_ids(source.generation_config(), "eos_token_id", ids);
   std::vector<std::string_view> free;
   std::set<uint32_t> said;
   for (const char* key : kStopKeys) {
@@ -187,7 +180,8 @@ void add_stop_ids(const WeightSource& source, const GgufPairs& given, GgufPairs*
     }
   }
   size_t used = 0;
-  for (const uint32_t id : ids) {
+  for (const int32_t stop : ids) {
+    const auto id = static_cast<uint32_t>(stop);
     if (!said.insert(id).second) continue;
     if (used == free.size()) {
       spdlog::warn("{}: a GGUF file names three tokens that end an answer; token {} will not end one", source.path(),
@@ -205,9 +199,9 @@ GgufPairs all_pairs(const WeightSource& source, const Hyperparameters& model, co
   own.insert(own.end(), model.pairs.begin(), model.pairs.end());
   own.emplace_back("general.file_type", gguf_file_type(options.dtype));
   own.emplace_back("general.quantization_version", uint32_t{2});
-  std::vector<uint32_t> bos;
-  append_ids(source.config(), "bos_token_id", &bos);
-  if (!bos.empty()) own.emplace_back("tokenizer.ggml.bos_token_id", bos.front());
+  std::vector<int32_t> bos;
+  append_token_ids(source.config(), "bos_token_id", bos);
+  if (!bos.empty()) own.emplace_back("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(bos.front()));
   add_stop_ids(source, options.metadata, &own);
   std::set<std::string_view> given;
   for (const auto& [key, value] : options.metadata) R1_CHECK(given.insert(key).second, "{} twice", key);

@@ -14,7 +14,6 @@ static_assert(std::endian::native == std::endian::little, "the formats are littl
 namespace {
 
 constexpr uint64_t kMostStringBytes = uint64_t{1} << 30;
-constexpr size_t kMostNameBytes = 63;
 
 std::optional<size_t> fixed_size(GgufType type) {
   switch (type) {
@@ -159,8 +158,9 @@ class GgufParser {
     GgufTensor tensor;
     tensor.file = &file_;
     tensor.name = read_string("a tensor name");
-    if (tensor.name.empty() || tensor.name.size() > kMostNameBytes) {
-      bad("tensor name '{}' has {} bytes, expected 1 to {}", quotable(tensor.name), tensor.name.size(), kMostNameBytes);
+    if (tensor.name.empty() || tensor.name.size() > kMostGgufNameBytes) {
+      bad("tensor name '{}' has {} bytes, expected 1 to {}", quotable(tensor.name), tensor.name.size(),
+          kMostGgufNameBytes);
     }
     const uint32_t rank = read<uint32_t>("a number of extents");
     if (rank > 4) bad("tensor '{}' has {} extents, expected at most 4", quotable(tensor.name), rank);

@@ -24,6 +24,9 @@ namespace r1 {
 enum class GgufType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64 };
 std::string_view name(GgufType type);  // "u32", "string", …
 
+// Bytes of a tensor's name, at most.
+inline constexpr size_t kMostGgufNameBytes = 63;
+
 // A tensor type of ggml, by its number in the file.
 struct GgmlType {
   std::string_view name;       // "Q4_K"; empty for numbers that mean nothing (or no longer)
@@ -44,6 +47,7 @@ class GgufMetadata {
   // all equal counts as that one value (some hyperparameters are written once per layer).
   std::optional<std::string_view> string(std::string_view key) const;
   std::optional<int64_t> integer(std::string_view key) const;
+  std::optional<int32_t> token_id(std::string_view key) const;  // nothing for what is none: some files write -1
   std::optional<double> real(std::string_view key) const;
   std::optional<bool> boolean(std::string_view key) const;
 

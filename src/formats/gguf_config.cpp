@@ -46,16 +46,11 @@ double shortest(double value) {
   return result;
 }
 
-std::optional<int64_t> token_id(const GgufMetadata& metadata, std::string_view key) {
-  const auto id = metadata.integer(key);
-  return id && *id >= 0 ? id : std::nullopt;  // some files write -1 for none
-}
-
 // Ends of text, of turn and of message: each of them ends an answer.
 Json stop_ids(const GgufMetadata& metadata) {
   Json ids = Json::array();
   for (const char* key : kStopKeys) {
-    const auto id = token_id(metadata, key);
+    const auto id = metadata.token_id(key);
     if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
   }
   return ids;
@@ -153,7 +148,7 @@ class ConfigBuilder {
   void read_token_ids() {
     for (const auto& [hub, gguf] : {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"},
                                     std::pair{"pad_token_id", "tokenizer.ggml.padding_token_id"}}) {
-      if (const auto id = token_id(metadata_, gguf)) config_[hub] = *id;
+      if (const auto id = metadata_.token_id(gguf)) config_[hub] = *id;
     }
     const Json stops = stop_ids(metadata_);
     if (!stops.empty()) config_["eos_token_id"] = stops.size() == 1 ? stops[0] : stops;

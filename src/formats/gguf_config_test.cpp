@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/log.h"
+#include "folder_test.h"
 #include "formats/gguf_writer.h"
 #include "formats/weight_source.h"
 
@@ -35,15 +36,8 @@ GgufPairs deepseek_pairs() {
           {"deepseek2.expert_feed_forward_length", uint32_t{8}}};
 }
 
-class GgufConfig : public ::testing::Test {
+class GgufConfig : public FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::path(::testing::TempDir()) / "r1-gguf-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Json config_of(GgufPairs pairs, const std::vector<GgufTensorPlan>& tensors = {{"t", DType::F32, {1}}}) {
     GgufWriter writer(folder_ / "c.gguf", pairs, tensors);
     for (const auto& tensor : tensors) writer.write(std::vector<std::byte>(tensor.bytes()));
@@ -65,8 +59,6 @@ class GgufConfig : public ::testing::Test {
     pairs.emplace_back(key, std::move(value));
     return pairs;
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(GgufConfig, OldDeepseekFiles) {

@@ -173,6 +173,12 @@ std::string_view GgufMetadata::required_string(std::string_view key) const {
   return *value;
 }
 
+std::optional<int32_t> GgufMetadata::token_id(std::string_view key) const {
+  const auto id = integer(key);
+  if (!id || *id < 0 || *id > INT32_MAX) return std::nullopt;
+  return static_cast<int32_t>(*id);
+}
+
 int64_t GgufMetadata::required_integer(std::string_view key) const {
   const auto value = integer(key);
   if (!value) fail(Exit::kBadModel, "{}: metadata '{}' is missing", file_, key);

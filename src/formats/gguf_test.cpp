@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "folder_test.h"
 #include "formats/gguf_writer.h"
 #include "formats/weight_source.h"
 #include "test_data.h"
@@ -229,14 +230,8 @@ TEST(Gguf, MetadataByType) {
   EXPECT_THROW(metadata.required_integer("absent"), Error);
 }
 
-class GgufFiles : public ::testing::Test {
+class GgufFiles : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) / fmt::format("r1_gguf_{}", ::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // Part `number` of `parts`, 0-based, with one tensor of `number + 1` numbers.
   void write_part(int number, int parts, int total_tensors, const std::string& tensor,
                   const std::string& file_name = "") {
@@ -261,8 +256,6 @@ class GgufFiles : public ::testing::Test {
     }
     return "";
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(GgufFiles, AnyPartOpensAll) {

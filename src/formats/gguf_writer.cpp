@@ -49,8 +49,6 @@ struct PutValue {
   }
 };
 
-constexpr size_t kMostNameBytes = 63;
-
 std::string header_of(const GgufPairs& pairs, const std::vector<GgufTensorPlan>& tensors, const std::string& file) {
   std::string out = "GGUF";
   put<uint32_t>(&out, 3);
@@ -63,9 +61,9 @@ std::string header_of(const GgufPairs& pairs, const std::vector<GgufTensorPlan>&
   uint64_t offset = 0;
   for (const GgufTensorPlan& tensor : tensors) {
     R1_CHECK(!tensor.shape.empty() && tensor.shape.size() <= 4, "tensor {}", tensor.name);
-    if (tensor.name.size() > kMostNameBytes) {
+    if (tensor.name.size() > kMostGgufNameBytes) {
       fail(Exit::kBadModel, "{}: tensor name '{}' has {} bytes, more than the {} that GGUF allows", file,
-           quotable(tensor.name), tensor.name.size(), kMostNameBytes);
+           quotable(tensor.name), tensor.name.size(), kMostGgufNameBytes);
     }
     put(&out, tensor.name);
     put<uint32_t>(&out, static_cast<uint32_t>(tensor.shape.size()));

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/json.h"
+#include "folder_test.h"
 #include "formats/safetensors_writer.h"
 #include "test_data.h"
 
@@ -125,14 +126,8 @@ TEST(Safetensors, HolesAndOverlaps) {
   expect_refused(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, "1 bytes after its last tensor");
 }
 
-class SafetensorsFolder : public ::testing::Test {
+class SafetensorsFolder : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) / fmt::format("r1_safetensors_{}", ::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void write(const std::string& name, std::vector<SafetensorsPlan> tensors) const {
     sort_for_file(&tensors);
     SafetensorsWriter writer(folder_ / name, tensors);
@@ -150,8 +145,6 @@ class SafetensorsFolder : public ::testing::Test {
       EXPECT_EQ(error.exit(), exit) << error.what();
     }
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(SafetensorsFolder, IndexAndShardsMustAgree) {

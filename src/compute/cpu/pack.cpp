@@ -16,7 +16,7 @@ constexpr int kGroupColumns = 256;  // what one row contributes before the next 
 
 int64_t tiles_of(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
 int64_t scale_count(DType dtype, int64_t rows, int64_t cols) {
-  return dtype == DType::F8_E4M3 ? (rows + 127) / 128 * ((cols + 127) / 128) : 0;
+  return dtype == DType::F8_E4M3 ? scale_blocks(rows) * scale_blocks(cols) : 0;
 }
 
 // Bit 4g + b to 8b + g and back, g < 8, b < 4: the transpose of a matrix of 8 x 4 bits.
@@ -176,7 +176,7 @@ Weight pack_weight(const Weight& stored, ThreadPool& pool) {
     R1_CHECK(stored.scales.elements() == scales && stored.scales.dense(), "scales {}", stored.scales.shape_text());
     std::byte* copy = memory + tiles_of(stored.rows) * tile_bytes;
     std::memcpy(copy, stored.scales.data(), static_cast<size_t>(scales) * sizeof(float));
-    packed.scales = Tensor(copy, DType::F32, {(stored.rows + 127) / 128, (stored.cols + 127) / 128});
+    packed.scales = Tensor(copy, DType::F32, {scale_blocks(stored.rows), scale_blocks(stored.cols)});
   }
   return packed;
 }
@@ -194,8 +194,8 @@ void unpack_row(const Weight& weight, int64_t row, float* values) {
     std::memcpy(values + col, decoded, static_cast<size_t>(count) * sizeof(float));
   }
   if (weight.dtype != DType::F8_E4M3) return;
-  const float* scales = weight.scales.f32(row / 128);
-  for (int64_t col = 0; col < weight.cols; ++col) values[col] *= scales[col / 128];
+  const float* scales = weight.scales.f32(row / kF8ScaleBlock);
+  for (int64_t col = 0; col < weight.cols; ++col) values[col] *= scales[col / kF8ScaleBlock];
 }
 
 }  // namespace r1
